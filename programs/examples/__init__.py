@@ -1,0 +1,1 @@
+"""Example guests, and what the host prepares for them."""
