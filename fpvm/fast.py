@@ -21,9 +21,10 @@ from unicorn.unicorn_py3.unicorn import Uc, uclib
 from fpvm import callbacks as cb
 from fpvm.cpu import Cpu, EngineError
 from fpvm.isa import Op, is_likely
-from fpvm.machine import Console, Machine, Oracle, silent
+from fpvm.machine import Console, Machine, silent
 from fpvm.memory import Memory
 from fpvm.merkle import PAGE_SIZE
+from fpvm.oracle import Source
 from fpvm.state import ZERO_WORD, State
 from fpvm.step import MASK32, step
 
@@ -40,7 +41,7 @@ class FastMachine(Machine):
     """Runs from a state to any later step, on Unicorn."""
 
     def __init__(
-        self, state: State, memory: Memory, oracle: Oracle, console: Console = silent
+        self, state: State, memory: Memory, oracle: Source, console: Console = silent
     ) -> None:
         super().__init__(state, memory, oracle, console)
         self._engine = Uc(uc.UC_ARCH_MIPS, uc.UC_MODE_MIPS32 | uc.UC_MODE_BIG_ENDIAN)

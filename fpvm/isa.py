@@ -26,6 +26,10 @@ PMON = 0x05
 EXT, INS, RDHWR = 0x00, 0x04, 0x3B
 
 
+#: The first byte of a preimage key, of the types that the machine knows.
+KECCAK_TYPE, SHA256_TYPE = 2, 4
+
+
 class Op(IntEnum):
     """Bits 31-26."""
 

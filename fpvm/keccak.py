@@ -1,7 +1,7 @@
 """Keccak-256: one message at a time, and many 64-byte tree nodes at once.
 
 :func:`keccak256` is a library's. :func:`hash_pairs` hashes thousands of Merkle nodes in one call;
-it is compiled by numba, sixteen nodes side by side, one per SIMD lane. Where numba cannot compile
+it is compiled by numba, up to 64 nodes side by side, one per SIMD lane. Where numba cannot compile
 (``AXONUM_PURE=1``, or an unsupported platform) :func:`hash_pairs_pure` gives the same nodes slowly.
 
 Source: FIPS 202 for the permutation; the padding is the original Keccak's (0x01 … 0x80), as
@@ -21,8 +21,9 @@ from fpvm.jit import PURE, inlined, kernel
 Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 
-#: Nodes hashed side by side: two AVX-512 registers, or four AVX2 ones, for each of the 25 words.
-LANES = 64
+#: Nodes hashed side by side: many, to hide the latency of vector instructions; or few, where a tree
+#: is narrow.
+WIDE, NARROW = 64, 8
 #: A node is four 64-bit words, a pair of nodes eight.
 NODE_WORDS = 4
 PAIR_WORDS = 2 * NODE_WORDS
@@ -57,37 +58,37 @@ def hash_pairs_pure(source: Words, at: Indices, out: Words, to: Indices) -> None
 
 
 @inlined
-def _column(a: Words, c: Words, x: int) -> None:
+def _column(a: Words, c: Words, x: int, lanes: int) -> None:
     """Theta, first half: the parity of column x."""
-    for lane in range(LANES):
+    for lane in range(lanes):
         c[x, lane] = (
             a[x, lane] ^ a[x + 5, lane] ^ a[x + 10, lane] ^ a[x + 15, lane] ^ a[x + 20, lane]
         )
 
 
 @inlined
-def _effect(c: Words, d: Words, x: int) -> None:
+def _effect(c: Words, d: Words, x: int, lanes: int) -> None:
     """Theta, second half: what is added to every word of column x."""
     left, right = (x + 4) % 5, (x + 1) % 5
-    for lane in range(LANES):
+    for lane in range(lanes):
         turned = (c[right, lane] << np.uint64(1)) | (c[right, lane] >> np.uint64(63))
         d[x, lane] = c[left, lane] ^ turned
 
 
 @inlined
-def _move(a: Words, b: Words, d: Words, word: int, target: int, rotation: int) -> None:
+def _move(a: Words, b: Words, d: Words, word: int, target: int, rotation: int, lanes: int) -> None:
     """Rho and pi: word ``word``, theta's effect added, goes to ``target``, rotated."""
     left, right = np.uint64(rotation), np.uint64((64 - rotation) % 64)
     column = word % 5
-    for lane in range(LANES):
+    for lane in range(lanes):
         value = a[word, lane] ^ d[column, lane]
         b[target, lane] = (value << left) | (value >> right)
 
 
 @inlined
-def _row(a: Words, b: Words, y: int) -> None:
+def _row(a: Words, b: Words, y: int, lanes: int) -> None:
     """Chi, on the row that starts at word y."""
-    for lane in range(LANES):
+    for lane in range(lanes):
         b0, b1, b2, b3, b4 = (
             b[y, lane],
             b[y + 1, lane],
@@ -102,73 +103,105 @@ def _row(a: Words, b: Words, y: int) -> None:
         a[y + 4, lane] = b4 ^ (~b0 & b1)
 
 
+@inlined
+def _absorb(a: Words, source: Words, at: Indices, first: int, lanes: int) -> None:
+    """The padded messages of one group. A short group hashes its last pair more than once."""
+    a[:] = 0
+    for lane in range(lanes):
+        start = at[min(first + lane, at.shape[0] - 1)]
+        for word in range(PAIR_WORDS):
+            a[word, lane] = source[start + word]
+        a[8, lane] = np.uint64(0x01)
+        a[16, lane] = np.uint64(0x80 << 56)
+
+
+@inlined
+def _permute(a: Words, b: Words, c: Words, d: Words, lanes: int) -> None:
+    """Keccak-f[1600] on every lane of ``a``."""
+    for constant in ROUND_CONSTANTS:
+        _column(a, c, 0, lanes)
+        _column(a, c, 1, lanes)
+        _column(a, c, 2, lanes)
+        _column(a, c, 3, lanes)
+        _column(a, c, 4, lanes)
+        _effect(c, d, 0, lanes)
+        _effect(c, d, 1, lanes)
+        _effect(c, d, 2, lanes)
+        _effect(c, d, 3, lanes)
+        _effect(c, d, 4, lanes)
+        _move(a, b, d, 0, 0, 0, lanes)
+        _move(a, b, d, 1, 10, 1, lanes)
+        _move(a, b, d, 2, 20, 62, lanes)
+        _move(a, b, d, 3, 5, 28, lanes)
+        _move(a, b, d, 4, 15, 27, lanes)
+        _move(a, b, d, 5, 16, 36, lanes)
+        _move(a, b, d, 6, 1, 44, lanes)
+        _move(a, b, d, 7, 11, 6, lanes)
+        _move(a, b, d, 8, 21, 55, lanes)
+        _move(a, b, d, 9, 6, 20, lanes)
+        _move(a, b, d, 10, 7, 3, lanes)
+        _move(a, b, d, 11, 17, 10, lanes)
+        _move(a, b, d, 12, 2, 43, lanes)
+        _move(a, b, d, 13, 12, 25, lanes)
+        _move(a, b, d, 14, 22, 39, lanes)
+        _move(a, b, d, 15, 23, 41, lanes)
+        _move(a, b, d, 16, 8, 45, lanes)
+        _move(a, b, d, 17, 18, 15, lanes)
+        _move(a, b, d, 18, 3, 21, lanes)
+        _move(a, b, d, 19, 13, 8, lanes)
+        _move(a, b, d, 20, 14, 18, lanes)
+        _move(a, b, d, 21, 24, 2, lanes)
+        _move(a, b, d, 22, 9, 61, lanes)
+        _move(a, b, d, 23, 19, 56, lanes)
+        _move(a, b, d, 24, 4, 14, lanes)
+        _row(a, b, 0, lanes)
+        _row(a, b, 5, lanes)
+        _row(a, b, 10, lanes)
+        _row(a, b, 15, lanes)
+        _row(a, b, 20, lanes)
+        for lane in range(lanes):
+            a[0, lane] ^= constant
+
+
+@inlined
+def _squeeze(a: Words, out: Words, to: Indices, first: int, lanes: int) -> None:
+    """The digests of one group, to where they belong."""
+    for lane in range(min(lanes, to.shape[0] - first)):
+        end = to[first + lane]
+        for word in range(NODE_WORDS):
+            out[end + word] = a[word, lane]
+
+
 @kernel
-def _hash_pairs_lanes(source: Words, at: Indices, out: Words, to: Indices) -> None:
-    a = np.empty((25, LANES), np.uint64)
-    b = np.empty((25, LANES), np.uint64)
-    c = np.empty((5, LANES), np.uint64)
-    d = np.empty((5, LANES), np.uint64)
-    count = at.shape[0]
-    for first in range(0, count, LANES):
-        a[:] = 0
-        for lane in range(LANES):
-            # The last group may be short: its idle lanes hash the last pair and store nothing.
-            start = at[min(first + lane, count - 1)]
-            for word in range(PAIR_WORDS):
-                a[word, lane] = source[start + word]
-            a[8, lane] = np.uint64(0x01)
-            a[16, lane] = np.uint64(0x80 << 56)
-        for constant in ROUND_CONSTANTS:
-            _column(a, c, 0)
-            _column(a, c, 1)
-            _column(a, c, 2)
-            _column(a, c, 3)
-            _column(a, c, 4)
-            _effect(c, d, 0)
-            _effect(c, d, 1)
-            _effect(c, d, 2)
-            _effect(c, d, 3)
-            _effect(c, d, 4)
-            _move(a, b, d, 0, 0, 0)
-            _move(a, b, d, 1, 10, 1)
-            _move(a, b, d, 2, 20, 62)
-            _move(a, b, d, 3, 5, 28)
-            _move(a, b, d, 4, 15, 27)
-            _move(a, b, d, 5, 16, 36)
-            _move(a, b, d, 6, 1, 44)
-            _move(a, b, d, 7, 11, 6)
-            _move(a, b, d, 8, 21, 55)
-            _move(a, b, d, 9, 6, 20)
-            _move(a, b, d, 10, 7, 3)
-            _move(a, b, d, 11, 17, 10)
-            _move(a, b, d, 12, 2, 43)
-            _move(a, b, d, 13, 12, 25)
-            _move(a, b, d, 14, 22, 39)
-            _move(a, b, d, 15, 23, 41)
-            _move(a, b, d, 16, 8, 45)
-            _move(a, b, d, 17, 18, 15)
-            _move(a, b, d, 18, 3, 21)
-            _move(a, b, d, 19, 13, 8)
-            _move(a, b, d, 20, 14, 18)
-            _move(a, b, d, 21, 24, 2)
-            _move(a, b, d, 22, 9, 61)
-            _move(a, b, d, 23, 19, 56)
-            _move(a, b, d, 24, 4, 14)
-            _row(a, b, 0)
-            _row(a, b, 5)
-            _row(a, b, 10)
-            _row(a, b, 15)
-            _row(a, b, 20)
-            for lane in range(LANES):
-                a[0, lane] ^= constant
-        for lane in range(min(LANES, count - first)):
-            end = to[first + lane]
-            for word in range(NODE_WORDS):
-                out[end + word] = a[word, lane]
+def _hash_pairs_wide(source: Words, at: Indices, out: Words, to: Indices) -> None:
+    a, b = np.empty((25, WIDE), np.uint64), np.empty((25, WIDE), np.uint64)
+    c, d = np.empty((5, WIDE), np.uint64), np.empty((5, WIDE), np.uint64)
+    for first in range(0, at.shape[0], WIDE):
+        _absorb(a, source, at, first, WIDE)
+        _permute(a, b, c, d, WIDE)
+        _squeeze(a, out, to, first, WIDE)
+
+
+@kernel
+def _hash_pairs_narrow(source: Words, at: Indices, out: Words, to: Indices) -> None:
+    a, b = np.empty((25, NARROW), np.uint64), np.empty((25, NARROW), np.uint64)
+    c, d = np.empty((5, NARROW), np.uint64), np.empty((5, NARROW), np.uint64)
+    for first in range(0, at.shape[0], NARROW):
+        _absorb(a, source, at, first, NARROW)
+        _permute(a, b, c, d, NARROW)
+        _squeeze(a, out, to, first, NARROW)
+
+
+@kernel
+def _hash_pairs_compiled(source: Words, at: Indices, out: Words, to: Indices) -> None:
+    if at.shape[0] > 2 * NARROW:
+        _hash_pairs_wide(source, at, out, to)
+    else:
+        _hash_pairs_narrow(source, at, out, to)
 
 
 hash_pairs: Callable[[Words, Indices, Words, Indices], None] = (
-    hash_pairs_pure if PURE else _hash_pairs_lanes
+    hash_pairs_pure if PURE else _hash_pairs_compiled
 )
 """``hash_pairs(source, at, out, to)``: for every i, keccak256 of the 64 bytes (eight words) of
 ``source`` that start at word ``at[i]`` goes to the four words of ``out`` that start at ``to[i]``.

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from fpvm.memory import Memory
+from fpvm.oracle import Source
+from fpvm.preimage_protocol import HintStream
 from fpvm.state import State
 from fpvm.step import MASK32, Core, step
 
@@ -16,16 +17,6 @@ from fpvm.step import MASK32, Core, step
 STDOUT, STDERR, HINT = 1, 2, 3
 #: What a single WRITE may show. A program may claim 4 GiB of output in one step; nobody reads that.
 MAX_WRITE = 1 << 20
-#: The longest hint: longer than any preimage that a hint could name, short enough to keep.
-MAX_HINT = 1 << 20
-
-
-class Oracle(Protocol):
-    """Where preimages come from: see :mod:`fpvm.oracle`."""
-
-    def get(self, key: bytes) -> bytes: ...
-
-    def hint(self, hint: bytes) -> None: ...
 
 
 Console = Callable[[int, bytes], None]
@@ -47,11 +38,11 @@ class PreimageReached(Exception):
 class Surroundings:
     """The host of a running machine: serves preimages, shows output, puts hints together."""
 
-    def __init__(self, memory: Memory, oracle: Oracle, console: Console) -> None:
+    def __init__(self, memory: Memory, oracle: Source, console: Console) -> None:
         self._memory = memory
         self._oracle = oracle
         self._console = console
-        self._hints = bytearray()
+        self._hints = HintStream()
         #: Stop before reading this preimage; b"" is any; None is none.
         self.stop_at: bytes | None = None
         #: While set, output and hints are dropped: the machine repeats steps it has done before.
@@ -71,21 +62,8 @@ class Surroundings:
         if channel in (STDOUT, STDERR):
             self._console(channel, self._memory.read(address, min(length, MAX_WRITE)))
         elif channel == HINT:
-            self._take_hint(self._memory.read(address, min(length, MAX_WRITE)))
-
-    def _take_hint(self, data: bytes) -> None:
-        """Hints come as a stream of 4-byte lengths and that many bytes (the OP hint protocol)."""
-        self._hints += data
-        while len(self._hints) >= 4:
-            length = int.from_bytes(self._hints[:4], "big")
-            if length > MAX_HINT:  # a hostile length would make us keep whatever else it writes
-                self._hints.clear()
-                return
-            if len(self._hints) < 4 + length:
-                return
-            hint = bytes(self._hints[4 : 4 + length])
-            del self._hints[: 4 + length]
-            self._oracle.hint(hint)
+            for hint in self._hints.feed(self._memory.read(address, min(length, MAX_WRITE))):
+                self._oracle.hint(hint)
 
 
 class Machine:
@@ -96,7 +74,7 @@ class Machine:
     """
 
     def __init__(
-        self, state: State, memory: Memory, oracle: Oracle, console: Console = silent
+        self, state: State, memory: Memory, oracle: Source, console: Console = silent
     ) -> None:
         self.memory = memory
         self.surroundings = Surroundings(memory, oracle, console)

@@ -15,14 +15,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
+from fpvm.isa import KECCAK_TYPE, SHA256_TYPE
 from fpvm.keccak import keccak256
 
 #: The longest preimage, in bytes: what L1 hashes in one transaction.
 MAX_PREIMAGE = 32 * 1024
 #: Bytes of a key.
 KEY_SIZE = 32
-#: The type byte of a key made with keccak256, and of one made with sha256.
-KECCAK_TYPE, SHA256_TYPE = 2, 4
 #: Preimages that an oracle keeps at hand: at most 32 MiB of them.
 CACHED_PREIMAGES = 1024
 

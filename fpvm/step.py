@@ -21,9 +21,11 @@ from fpvm.isa import (
     A2,
     K0,
     K1,
+    KECCAK_TYPE,
     KERNEL,
     NULL_GUARD,
     RA,
+    SHA256_TYPE,
     V0,
     V1,
     Call,
@@ -32,8 +34,8 @@ from fpvm.isa import (
     Fn2,
     Op,
     Rt,
+    call_code,
 )
-from fpvm.isa import call_code as code_of
 from fpvm.state import ZERO_WORD, State
 
 MASK32: Final = 0xFFFFFFFF
@@ -41,9 +43,6 @@ MASK64: Final = 0xFFFFFFFFFFFFFFFF
 SIGN: Final = 0x80000000
 LEAF: Final = 32
 UNHANDLED_EXIT_CODE: Final = 255
-
-KECCAK_KEY: Final = 2
-SHA256_KEY: Final = 4
 
 
 class Leaves(Protocol):
@@ -401,7 +400,7 @@ def no_operation(core: Core, word: int) -> None:
 
 def system_call(core: Core, word: int) -> None:
     """SYSCALL: code 0 enters the kernel, to return behind it; any other code is a VM call."""
-    code = code_of(word)
+    code = call_code(word)
     if code == 0:
         raise Fault(Cause.SYS, return_to=core.next_pc)
     VM_CALLS.get(code, reserved)(core, word)
@@ -439,7 +438,7 @@ def read_preimage(core: Core, word: int) -> None:
     leaf = core.memory.read_leaf(address - start)
     length = 0
     part = b""
-    if core.oracle_key[0] in (KECCAK_KEY, SHA256_KEY):
+    if core.oracle_key[0] in (KECCAK_TYPE, SHA256_TYPE):
         preimage = core.host.preimage(core.oracle_key)
         if offset < len(preimage):
             length = len(preimage)

@@ -443,6 +443,7 @@ def test_headers_that_are_loaded_with_the_code_are_not_taken_for_code() -> None:
         [Sec(0x20000, 16, flags=0)],
         [Sec(0x20008, 0, flags=ALLOC), Sec(0x20000, 4)],
         [Sec(0x40000, 16, flags=ALLOC)],
+        [Sec(0x1FFF0, 12, flags=ALLOC)],
         [Sec(0, 0x20000, flags=ALLOC), Sec(0x2000C, 0xFFFF_FFFF, flags=ALLOC)],
     ],
     ids=[
@@ -452,7 +453,8 @@ def test_headers_that_are_loaded_with_the_code_are_not_taken_for_code() -> None:
         "code not loaded",
         "data not loaded",
         "empty data",
-        "elsewhere",
+        "above",
+        "below",
         "around it",
     ],
 )

@@ -1,0 +1,110 @@
+"""History commitments: what a party says about all the states of a stretch (docs/history.md).
+
+A history of height h over the states S0 … S(2^h) is a perfect binary tree with the leaves
+leaf(S1) … leaf(S(2^h)). A node of the dispute commits to a *prefix* and a *stretch*: its ``base``
+to S0 … S(pos), its ``span`` to S(pos+1) … S(pos+2^depth). To bisect it is to reveal the two halves
+of its span; at depth 0 one proves which state the base ends in.
+
+The three tags keep the three meanings of a hash apart: without them an inner node could be passed
+off as a leaf, or a prefix as a stretch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fpvm.keccak import keccak256
+
+
+def leaf(state: bytes) -> bytes:
+    """The commitment to one state hash (or any other word)."""
+    return keccak256(b"\0" + state)
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """The span that two adjacent spans of equal depth make."""
+    return keccak256(b"\1" + left + right)
+
+
+def base(left: bytes, right: bytes) -> bytes:
+    """The prefix that a prefix and the span after it make."""
+    return keccak256(b"\2" + left + right)
+
+
+def trailing_zeros(position: int) -> int:
+    """How many bisections to the left end at ``position``, which is not 0."""
+    return (position & -position).bit_length() - 1
+
+
+class History:
+    """The states S0 … S(2^height), committed to."""
+
+    def __init__(self, first: bytes, rest: Iterable[bytes], height: int) -> None:
+        """``first`` is S0; ``rest`` S1 and on, at most 2^height of them.
+
+        A shorter trace is padded by repeating its last state: a halted machine steps to itself.
+        Raises ValueError if there are too many states.
+        """
+        states = [first, *rest]
+        if len(states) > (1 << height) + 1:
+            raise ValueError(f"{len(states) - 1} states after the first do not fit height {height}")
+        self.height = height
+        states += [states[-1]] * ((1 << height) + 1 - len(states))
+        self._states = states
+        level = [leaf(state) for state in states[1:]]
+        self._levels = [level]
+        while len(level) > 1:
+            level = [node(level[i], level[i + 1]) for i in range(0, len(level), 2)]
+            self._levels.append(level)
+
+    def state(self, position: int) -> bytes:
+        """S(position)."""
+        return self._states[position]
+
+    def span(self, position: int, depth: int) -> bytes:
+        """The commitment to S(position+1) … S(position+2^depth).
+
+        Raises ValueError unless ``position`` is a multiple of 2^depth within the history.
+        """
+        if position % (1 << depth) or not 0 <= position < 1 << self.height:
+            raise ValueError(f"no span of depth {depth} starts at {position}")
+        return self._levels[depth][position >> depth]
+
+    def root(self) -> bytes:
+        """The commitment to S1 … S(2^height)."""
+        return self.span(0, self.height)
+
+    def base(self, position: int) -> bytes:
+        """The commitment to S0 … S(position)."""
+        prefix, start = leaf(self._states[0]), 0
+        for depth in reversed(range(self.height)):
+            if position >> depth & 1:
+                prefix = base(prefix, self.span(start, depth))
+                start += 1 << depth
+        return prefix
+
+    def prove_last(self, position: int) -> list[bytes]:
+        """The proof that base(position) ends in S(position): trailing_zeros + 1 siblings, or none.
+
+        The siblings are the left ones on the right-most path, from the leaf up; the last one is the
+        prefix before the span that the path is in.
+        """
+        if position == 0:
+            return []
+        zeros = trailing_zeros(position)
+        path = [self.span(position - (2 << depth), depth) for depth in range(zeros)]
+        return [*path, self.base(position - (1 << zeros))]
+
+
+def verify_last(position: int, last: bytes, path: Sequence[bytes]) -> bytes:
+    """The base at ``position`` of which ``path`` proves that it ends in the state ``last``.
+
+    Raises ValueError for a path of the wrong length: a longer one would prove an inner node.
+    """
+    expected = trailing_zeros(position) + 1 if position else 0
+    if len(path) != expected or any(len(sibling) != 32 for sibling in path):
+        raise ValueError(f"the proof of the last state at {position} has {expected} siblings")
+    result = leaf(last)
+    for sibling in path[:-1]:
+        result = node(sibling, result)
+    return base(path[-1], result) if path else result
