@@ -49,10 +49,12 @@ from fpvm.memory import (
 from fpvm.merkle import LEAF_SIZE, PAGE_SIZE, PAGES
 
 # Control words of the fast engine.
-#: Instructions retired at the end of the current block; and where to stop at the latest.
+#: Since Unicorn was entered: instructions retired at the end of the current block, the most allowed.
 STEPS, LIMIT = FIRST_FREE_CONTROL, FIRST_FREE_CONTROL + 1
-#: Why the engine was stopped, and for AT_LIMIT at which pc.
-REASON, STOP_PC = FIRST_FREE_CONTROL + 2, FIRST_FREE_CONTROL + 3
+#: Why the engine was stopped.
+REASON = FIRST_FREE_CONTROL + 2
+#: Whether translations are being dropped: Unicorn then looks pages up as if to execute them.
+DROPPING = FIRST_FREE_CONTROL + 3
 #: The block that runs: its address and its size in bytes.
 BLOCK, BLOCK_SIZE = FIRST_FREE_CONTROL + 4, FIRST_FREE_CONTROL + 5
 #: The length of the preimage of oracleKey if it is in the arena at PREIMAGE_AT, else -1.
@@ -69,10 +71,11 @@ LIKELY_SEEN = FIRST_FREE_CONTROL + 11
 PREIMAGE_AT = 2 << 20
 PREIMAGE_ROOM = TABLE_AT - PREIMAGE_AT
 
-#: Values of REASON. AT_CALL: pc is behind a SYSCALL instruction. FAULT: somewhere in the block, for
-#: the reason in INTERRUPT; Unicorn does not say where. RUNNING: it stopped of its own accord,
-#: because of a page that it may not access in this way; pc is right.
-RUNNING, AT_LIMIT, AT_CALL, FAULT = 0, 1, 2, 3
+#: Values of REASON. AT_LIMIT: before a block that does not fit. AT_SLOT: before the delay slot of a
+#: branch-likely that is a block of its own. AT_CALL: pc is behind a SYSCALL instruction. FAULT:
+#: somewhere in the block, for the reason in INTERRUPT; Unicorn does not say where. RUNNING: it
+#: stopped of its own accord, because of a page that it may not access in this way; pc is right.
+RUNNING, AT_LIMIT, AT_SLOT, AT_CALL, FAULT = 0, 1, 2, 3, 4
 
 #: What Unicorn gives its interrupt hook: QEMU's exception numbers.
 INTERRUPT_SYSCALL, INTERRUPT_BREAK, INTERRUPT_COPROCESSOR, INTERRUPT_RESERVED = 17, 18, 19, 20
@@ -209,9 +212,9 @@ def on_block(engine: Any, address: int, size: int, arena: Any) -> None:
     has if the next block follows it. (That a branch *to* there was taken is impossible: see
     on_tlb_fill.)
 
-    A block that ends with its page may end in a branch, whose delay slot is then a block of its
-    own. To stop there would need a state that Unicorn cannot be restarted from, so the two count as
-    one.
+    A block may be cut between a branch and its delay slot: where its page ends, or because it is
+    very long. The slot is then a block of its own, and if the branch is a likely one, whether it is
+    executed is for the specification to say.
     """
     control = carray(arena, (_ARENA_WORDS,), np.int64)
     if control[REASON] != RUNNING:
@@ -219,13 +222,16 @@ def on_block(engine: Any, address: int, size: int, arena: Any) -> None:
     if control[LIKELY_SEEN] and control[BLOCK] + control[BLOCK_SIZE] == address:
         ram = carray(arena, (ARENA_SIZE,), np.uint8)
         tables = carray(arena, (RAM_AT // 4,), np.int32)
+        if _is_likely(_word_at(ram, tables, address - 4)):
+            control[REASON] = AT_SLOT
+            _emu_stop(engine)
+            return
         if control[BLOCK_SIZE] >= 8 and _is_likely(_word_at(ram, tables, address - 8)):
             control[STEPS] -= 1
             control[BLOCK_SIZE] -= 4
     steps = control[STEPS] + np.int64(size >> 2)
-    if steps + np.int64((address + size) & 0xFFF == 0) > control[LIMIT]:
+    if steps > control[LIMIT]:
         control[REASON] = AT_LIMIT
-        control[STOP_PC] = address
         _emu_stop(engine)
         return
     control[STEPS] = steps
@@ -243,8 +249,7 @@ def on_tlb_fill(engine: Any, address: int, access: int, entry: Any, arena: Any) 
     never both writable and executable. So a store to code always comes here, and is refused: the
     specification executes it, and the next fetch translates the page anew. (Unicorn alone would run
     on with the old code.) For the same reason every page is looked at before it is executed: one
-    that holds an encoding which Unicorn executes and the specification rejects is never executed by
-    Unicorn.
+    that holds an encoding on which the engines differ is never executed by Unicorn.
     """
     page = (address & 0xFFFFFFFF) >> 12
     if page < NULL_GUARD // PAGE_SIZE:
@@ -257,6 +262,12 @@ def on_tlb_fill(engine: Any, address: int, access: int, entry: Any, arena: Any) 
         frame = control[FRAMES_USED] + 1
         control[FRAMES_USED] = frame
         tables[TABLE_AT // 4 + page] = frame
+    result = carray(entry, (2,), np.int64)
+    result[0] = np.int64(frame - 1) * PAGE_SIZE
+    if control[DROPPING]:
+        # Whatever the page holds now, or its old translations would stay; nothing is executed.
+        result[1] = uc.UC_PROT_READ | uc.UC_PROT_EXEC
+        return 1
     flag = flags[FLAGS_AT + page]
     if access == uc.UC_MEM_WRITE:
         if flag & CODE:
@@ -276,9 +287,6 @@ def on_tlb_fill(engine: Any, address: int, access: int, entry: Any, arena: Any) 
         first = RAM_AT + (frame - 1) * PAGE_SIZE
         ram = carray(arena, (ARENA_SIZE,), np.uint8)
         likely = False
-        # In the last word, a branch-likely that is not taken would seem to execute its delay slot.
-        if _is_likely(_word(ram, first + PAGE_SIZE - 4)):
-            return 0
         for i in range(first, first + PAGE_SIZE, 4):
             word = _word(ram, i)
             if _differs(word):
@@ -296,8 +304,6 @@ def on_tlb_fill(engine: Any, address: int, access: int, entry: Any, arena: Any) 
             ram = carray(arena, (ARENA_SIZE,), np.uint8)
             if _may_branch(_word_at(ram, tables, pc - 4)):
                 _forget_branch(engine, control)
-    result = carray(entry, (2,), np.int64)
-    result[0] = np.int64(frame - 1) * PAGE_SIZE
     if flag & CODE:
         result[1] = uc.UC_PROT_READ | uc.UC_PROT_EXEC
     elif flag & SAVED:

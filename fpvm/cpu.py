@@ -25,8 +25,8 @@ _REGS, _PC, _HI, _LO = 10, 42, 43, 47
 _LL_ADDR, _LL_VALUE = 401, 402
 _HFLAGS, _BRANCH_TARGET, _BRANCH_CONDITION = 2799, 2800, 2801
 
-# QEMU's hflags of a branch under way: any; and the kind, of which only one is conditional.
-BRANCH_MASK, _BRANCH_KIND, _CONDITIONAL = 0x87F800, 0x3800, 0x1000
+# QEMU's hflags of a branch under way: any; and the kind, of which these two depend on a condition.
+BRANCH_MASK, _BRANCH_KIND, _CONDITIONAL, _LIKELY = 0x87F800, 0x3800, 0x1000, 0x1800
 
 
 class EngineError(RuntimeError):
@@ -100,7 +100,11 @@ class Cpu:
         core.regs[:] = block[_REGS : _REGS + 32].tolist()
         core.pc, core.hi, core.lo = int(block[_PC]), int(block[_HI]), int(block[_LO])
         core.ll_addr, core.ll_value = int(block[_LL_ADDR]), int(block[_LL_VALUE])
-        core.next_pc = self.next_pc(core.pc)
+        if block[_HFLAGS] & _BRANCH_KIND == _LIKELY and not block[_BRANCH_CONDITION]:
+            core.pc = (core.pc + 4) & MASK32  # in a delay slot that is not executed
+            core.next_pc = (core.pc + 4) & MASK32
+        else:
+            core.next_pc = self.next_pc(core.pc)
 
     def next_pc(self, pc: int) -> int:
         """Where the instruction at ``pc`` continues, which may be in a delay slot, after a

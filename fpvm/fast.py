@@ -22,16 +22,19 @@ from fpvm import callbacks as cb
 from fpvm.cpu import Cpu, EngineError
 from fpvm.isa import Op, is_likely
 from fpvm.machine import Console, Machine, silent
-from fpvm.memory import Memory
-from fpvm.merkle import PAGE_SIZE
+from fpvm.memory import CODE, Memory
+from fpvm.merkle import PAGE_SIZE, PAGES
 from fpvm.oracle import Source
 from fpvm.state import ZERO_WORD, State
 from fpvm.step import MASK32, step
 
 #: Below this distance to the target, entering Unicorn costs more than it saves.
 _WORTH_ENTERING = 24
-#: Unicorn runs until told to stop; no instruction has this address.
-_NEVER = 0xFFFFFFFD
+#: Unicorn runs until told to stop: no instruction is executed at this address. (Of any other it
+#: would look the page up, each time that it has run.)
+_NEVER = 0
+#: The longest run in one piece: what the callbacks can count.
+_FAR = 1 << 62
 #: No epoch of any memory.
 _NO_EPOCH = -1
 _TLB_FLUSH = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
@@ -57,6 +60,8 @@ class FastMachine(Machine):
         self._control[cb.HFLAGS_ADDRESS] = self._cpu.hflags_address
         self._epoch = _NO_EPOCH
         self._mark = state
+        #: What steps before this one show has been shown.
+        self._shown_until = 0
         for kind, callback in (
             (uc.UC_HOOK_BLOCK, cb.on_block),
             (uc.UC_HOOK_TLB_FILL, cb.on_tlb_fill),
@@ -93,6 +98,7 @@ class FastMachine(Machine):
         """One step by the specification. A preimage it read is put where the callbacks find it."""
         key = self.core.oracle_key
         self.surroundings.served = None
+        self.surroundings.muted = self.core.step < self._shown_until
         step(self.core)
         served = self.surroundings.served
         if served is not None and len(served) <= cb.PREIMAGE_ROOM:
@@ -107,7 +113,8 @@ class FastMachine(Machine):
         again."""
         self._refresh()
         core, control = self.core, self._control
-        control[cb.REASON], control[cb.STEPS], control[cb.LIMIT] = cb.RUNNING, core.step, until
+        control[cb.REASON], control[cb.STEPS] = cb.RUNNING, 0
+        control[cb.LIMIT] = min(until - core.step, _FAR)
         control[cb.BLOCK], control[cb.BLOCK_SIZE] = 0, 0
         self._cpu.enter(core)
         uclib.uc_emu_start(
@@ -118,15 +125,15 @@ class FastMachine(Machine):
             ctypes.c_size_t(0),
         )
         self._cpu.leave(core)
-        core.step = int(control[cb.STEPS])
+        core.step += int(control[cb.STEPS])
         match int(control[cb.REASON]):
             case cb.AT_LIMIT:
-                core.pc = int(control[cb.STOP_PC])
-                core.next_pc = (core.pc + 4) & MASK32
                 # The next block does not fit. Unicorn would have to translate its parts, one by
                 # one.
                 while core.step < until and not core.exited:
                     self._specify()
+            case cb.AT_SLOT:
+                self._specify()
             case cb.AT_CALL:
                 self._resume_at((core.pc - 4) & MASK32)
                 core.step -= 1
@@ -134,13 +141,13 @@ class FastMachine(Machine):
             case cb.FAULT:
                 self._take_fault()
             case _:
-                self._leave_page()
+                self._leave_page(until)
 
     def _resume_at(self, pc: int) -> None:
         """Unicorn stopped before the instruction at ``pc``."""
         self.core.pc, self.core.next_pc = pc, self._cpu.next_pc(pc)
 
-    def _leave_page(self) -> None:
+    def _leave_page(self, until: int) -> None:
         """An access that Unicorn may not make. The block was counted whole, but ended at pc."""
         core, control = self.core, self._control
         block, size = int(control[cb.BLOCK]), int(control[cb.BLOCK_SIZE])
@@ -154,10 +161,10 @@ class FastMachine(Machine):
                 self._specify()
             return
         # A fetch: the page holds an encoding that the engines differ on.
-        if core.pc == block + size and size >= 8 and is_likely(self.word(core.pc - 8)):
+        if core.pc == (block + size) & MASK32 and size >= 8 and is_likely(self.word(core.pc - 8)):
             core.step -= 1  # as on_block does
         self._specify()
-        while core.pc >> 12 == page and core.step < control[cb.LIMIT] and not core.exited:
+        while core.pc >> 12 == page and core.step < until and not core.exited:
             self._specify()
 
     def _take_fault(self) -> None:
@@ -178,18 +185,21 @@ class FastMachine(Machine):
     def _replay(self, block: int, end: int) -> None:
         """Go back to the mark, run to step ``block`` again, and from there on specify.
 
-        The fault is raised before step ``end``. What was shown to the world is not shown again.
+        The fault is raised before step ``end``. Up to step ``block``, what the program shows was
+        shown before, and a preimage it reads is not one to stop at.
         """
         self.memory.rewind()
         self.core.restore(self._mark)
-        self.surroundings.muted = True
+        self._control[cb.PREIMAGE_LENGTH] = -1  # it may be that of a key selected later
+        self._shown_until = max(self._shown_until, block)
+        stop_at, self.surroundings.stop_at = self.surroundings.stop_at, None
         try:
             self.run(block)
-            while self.core.step < end and not self.core.exited:
-                self._specify()
         finally:
-            self.surroundings.muted = False
+            self.surroundings.stop_at = stop_at
         self._epoch = _NO_EPOCH  # the next mark is here: no fault is ever replayed twice
+        while self.core.step < end and not self.core.exited:
+            self._specify()
 
     def _refresh(self) -> None:
         """Let Unicorn see what happened to memory since it last ran; set a mark if there is
@@ -201,9 +211,22 @@ class FastMachine(Machine):
             memory.mark()
             self._mark = self.core.state(ZERO_WORD)
         for page in memory.stale_code:
-            self._engine.ctl_remove_cache(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+            self._drop_translations(page)
         if memory.stale_code or memory.epoch != self._epoch:
             memory.stale_code.clear()
             self._epoch = memory.epoch
             if uclib.uc_ctl(self._handle, ctypes.c_int(_TLB_FLUSH)):
                 raise EngineError("unicorn: cannot flush its TLB")
+
+    def _drop_translations(self, page: int) -> None:
+        """Make Unicorn forget its translations of ``page``.
+
+        And that of the next page's first word: in the delay slot of a branch, the target is part of
+        the translation.
+        """
+        memory, end = self.memory, (page + 1) * PAGE_SIZE
+        self._control[cb.DROPPING] = 1
+        self._engine.ctl_remove_cache(page * PAGE_SIZE, end)
+        if page + 1 < PAGES and memory.flags[page + 1] & CODE:
+            self._engine.ctl_remove_cache(end, end + 4)
+        self._control[cb.DROPPING] = 0

@@ -167,11 +167,9 @@ class Memory:
     def rewind(self) -> None:
         """Give memory the content it had at the last :meth:`mark`."""
         for page in self._saved[: self.control[SAVED_COUNT]].tolist():
-            start = (int(self.table[page]) - 1) * PAGE_SIZE
+            frame = self._writable(page)
+            start = frame * PAGE_SIZE
             self.ram[start : start + PAGE_SIZE] = self._undo[start : start + PAGE_SIZE]
-            if self.flags[page] & CODE:
-                self.flags[page] &= ~np.uint8(CODE)
-                self.stale_code.append(page)
         self.mark()
 
     # --- The tree ---

@@ -145,7 +145,7 @@ s32 sys_gettimeofday(struct thread *t)
     return 0;
 }
 
-/* Nobody wakes a sleeper of this queue but its deadline, or a signal. */
+/* Only a deadline or a signal wakes those who wait here. */
 static struct link sleepers = {&sleepers, &sleepers};
 
 static s32 sleep(struct thread *t, bool absolute, u32 id, u32 request, u32 left, enum width width)
@@ -159,6 +159,13 @@ static s32 sleep(struct thread *t, bool absolute, u32 id, u32 request, u32 left,
         t->remainder = left;
         t->remainder_width = width;
     }
+    return 0;
+}
+
+/* Until a signal comes. */
+s32 sys_pause(struct thread *t)
+{
+    thread_block(t, &sleepers, NULL, 0);
     return 0;
 }
 

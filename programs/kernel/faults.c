@@ -185,11 +185,11 @@ static struct fault describe(const struct thread *t, u32 word, enum cause cause)
         code = arithmetic_code(word, cause);
         if (code)
             return (struct fault){SIGFPE, code, t->pc, t->pc};
-        return (struct fault){SIGTRAP, cause == BP ? TRAP_BRKPT : SI_KERNEL, t->pc, t->pc};
+        return (struct fault){SIGTRAP, cause == BP ? TRAP_BRKPT : SI_KERNEL, 0, t->pc};
     case OV:
         return (struct fault){SIGFPE, FPE_INTOVF, t->pc, t->pc};
     default:
-        return (struct fault){SIGILL, SI_KERNEL, t->pc, t->pc};
+        return (struct fault){SIGILL, SI_KERNEL, 0, t->pc};
     }
 }
 

@@ -232,7 +232,7 @@ system_call sys_clone, sys_exit, sys_exit_group, sys_sched_yield, sys_gettid, sy
     sys_set_thread_area;
 system_call sys_futex, sys_futex_time64;
 system_call sys_clock_gettime, sys_clock_gettime64, sys_clock_getres, sys_clock_getres_time64,
-    sys_gettimeofday, sys_nanosleep, sys_clock_nanosleep, sys_clock_nanosleep_time64;
+    sys_gettimeofday, sys_pause, sys_nanosleep, sys_clock_nanosleep, sys_clock_nanosleep_time64;
 system_call sys_brk, sys_mmap, sys_munmap, sys_mprotect, sys_madvise, sys_mremap;
 system_call sys_read, sys_write, sys_readv, sys_writev, sys_pread64, sys_close, sys_lseek, sys_fcntl,
     sys_ioctl, sys_dup, sys_fstat, sys_fstat64, sys_statx, sys_no_file;

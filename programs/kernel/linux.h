@@ -96,7 +96,6 @@ enum signal_number {
 };
 
 enum signal_code {
-    SI_USER = 0,
     SI_TKILL = -6,
     SI_KERNEL = 0x80,
     SEGV_MAPERR = 1,

@@ -206,22 +206,24 @@ static s32 post(struct thread *t, u32 signal)
     return 0;
 }
 
+static void deliver(struct thread *t, u32 signal)
+{
+    set_remove(&t->pending, signal);
+    if (is_ignored(signal))
+        return;
+    struct signal_info info = {.number = signal, .code = SI_TKILL, .pid = 1};
+    if (!has_handler(signal) || !enter_handler(t, &info))
+        terminate(signal);
+}
+
 void signals_deliver(struct thread *t)
 {
     t->signals_due = false;
-    for (u32 signal = 1; signal <= SIGNALS; signal++) {
-        if (!t->pending.words[(signal - 1) / 32]) {
-            signal += 31;
-            continue;
-        }
-        if (!set_has(&t->pending, signal) || set_has(&t->blocked, signal))
-            continue;
-        set_remove(&t->pending, signal);
-        if (is_ignored(signal))
-            continue;
-        struct signal_info info = {.number = signal, .code = SI_TKILL, .pid = 1};
-        if (!has_handler(signal) || !enter_handler(t, &info))
-            terminate(signal);
+    for (u32 i = 0; i < SIGNAL_WORDS; i++) {
+        u32 ready;
+        /* Each handler entered blocks signals, so the set is computed anew. */
+        while ((ready = t->pending.words[i] & ~t->blocked.words[i]) != 0)
+            deliver(t, 32 * i + __builtin_ctz(ready) + 1);
     }
 }
 

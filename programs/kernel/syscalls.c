@@ -11,6 +11,7 @@ system_call *const calls[CALLS] = {
     [19] = sys_lseek,
     [20] = sys_getpid,
     [24] = sys_root, /* getuid */
+    [29] = sys_pause,
     [33] = sys_no_file, /* access */
     [37] = sys_kill,
     [41] = sys_dup,

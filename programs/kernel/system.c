@@ -75,10 +75,12 @@ s32 sys_getrandom(struct thread *t)
         size = MOST;
     if (size != 0 && !is_user_range(user, size))
         return -EFAULT;
-    for (u32 done = 0; done < size; done += 4) {
-        u32 word = random_word();
-        memcpy((void *)(user + done), &word, size - done < 4 ? size - done : 4);
-    }
+    u32 done = 0;
+    if (user % 4 == 0)
+        for (; done + 4 <= size; done += 4)
+            *(u32 *)(user + done) = random_word();
+    for (; done < size; done++)
+        *(u8 *)(user + done) = random_word();
     return size;
 }
 

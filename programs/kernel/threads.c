@@ -57,7 +57,6 @@ void threads_init(u32 entry, u32 stack_pointer)
     t->state = RUNNABLE;
     t->pc = entry;
     t->registers[SP] = stack_pointer;
-    t->signal_stack.flags = SS_DISABLE;
 }
 
 struct thread *thread_accepting(struct thread *t, u32 signal)
@@ -186,7 +185,7 @@ s32 sys_clone(struct thread *t)
     child->clear_id = flags & CLONE_CHILD_CLEARTID ? child_id : 0;
     child->pending = (struct signal_set){};
     child->signals_due = false;
-    child->signal_stack = (struct signal_stack){.flags = SS_DISABLE};
+    child->signal_stack = (struct signal_stack){};
     if (stack)
         child->registers[SP] = stack;
     if (flags & CLONE_SETTLS)

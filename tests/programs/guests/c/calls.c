@@ -185,6 +185,8 @@ void fuzz(void)
             scratch[i] = some_argument();
         for (u32 i = 0; i < 6; i++)
             value[i] = some_argument();
+        if (number == SYS_getrandom)
+            value[1] %= 128; // where other calls take an address
         good += syscall(number, value[0], value[1], value[2] % 128, value[3], value[4],
                         value[5]) >= 0;
     }

@@ -65,13 +65,13 @@ void signals(void)
     CHECK(caught == SIGBUS && code == BUS_ADRALN && address == (u32)&word + 1);
     FAULT("sh $9, 2($8)", (u32)&word + 1);
     CHECK(caught == SIGBUS && address == (u32)&word + 3);
-    FAULT("teq $0, $0, 7", 0);
+    FAULT("teq $8, $0, 7", 0);
     CHECK(caught == SIGFPE && code == FPE_INTDIV && address == at);
-    FAULT("teq $0, $0, 6", 0);
+    FAULT("teq $8, $0, 6", 0);
     CHECK(caught == SIGFPE && code == FPE_INTOVF);
-    FAULT("teq $0, $0, 5", 0);
+    FAULT("teq $8, $0, 5", 0);
     CHECK(caught == SIGTRAP);
-    FAULT("teqi $0, 0", 0);
+    FAULT("teqi $8, 0", 0);
     CHECK(caught == SIGTRAP);
     FAULT("break", 0);
     CHECK(caught == SIGTRAP && code == TRAP_BRKPT);
@@ -79,7 +79,7 @@ void signals(void)
     CHECK(caught == SIGFPE && code == FPE_INTDIV);
     FAULT("add $9, $8, $8", 0x7fffffff);
     CHECK(caught == SIGFPE && code == FPE_INTOVF);
-    FAULT(".word 0x7c000000 | 0x3a", 0); // reserved
+    FAULT(".word 0xfc000000", 0); // reserved
     CHECK(caught == SIGILL);
     FAULT(".word 0x7c03203b", 0); // rdhwr of a register that is not there
     CHECK(caught == SIGILL);
@@ -128,7 +128,7 @@ void registers(void)
     static u32 before[32], after[32];
     for (u32 i = 0; i < 32; i++)
         before[i] = 0x01010101 * i + 0x1000;
-    before[2] = SYS_getppid;
+    before[2] = SYS_sched_yield;
     __asm__ volatile(".set push\n.set noat\n.set noreorder\n"
                      "move $26, %0\n"
                      "lw $8, 0($26)\nmthi $8\nlw $8, 4($26)\nmtlo $8\n"
@@ -211,7 +211,10 @@ void hardware(void)
     SLOT(TAKEN, "jal 2f\n" RDHWR_3_29, 0, 0);
     SLOT(TAKEN, "lui $1, %%hi(2f)\naddiu $1, $1, %%lo(2f)\njr $1\n" RDHWR_3_29, 0, 0);
     SLOT(TAKEN, "lui $1, %%hi(2f)\naddiu $1, $1, %%lo(2f)\njalr $1\n" RDHWR_3_29, 0, 0);
+}
 
+void counters(void)
+{
     u32 cpu, step, count, later, count_step;
     __asm__ volatile(".set push\n.set mips32r2\nrdhwr %0, $0\nrdhwr %1, $1\nrdhwr %2, $2\n"
                      "rdhwr %3, $2\nrdhwr %4, $3\n.set pop"
@@ -238,7 +241,7 @@ void die_unaligned(void)
 
 void die_reserved(void)
 {
-    FAULT(".word 0x7c00003a", 0);
+    FAULT(".word 0xfc000000", 0);
 }
 
 void die_overflow(void)
@@ -253,7 +256,7 @@ void die_break(void)
 
 void die_divide(void)
 {
-    FAULT("teq $0, $0, 7", 0);
+    FAULT("teq $8, $0, 7", 0);
 }
 
 void die_jump(void)

@@ -23,6 +23,7 @@ static const struct {
     {"fuzz", fuzz},
     {"signals", signals},
     {"hardware", hardware},
+    {"counters", counters},
     {"registers", registers},
     {"preimages", preimages},
     {"die-load", die_load},
@@ -52,7 +53,8 @@ void random_seed(void)
     state = 1;
     for (u32 i = 0; i < 32; i++)
         state = state * 31 + input[i];
-    state |= 1;
+    if (state == 0)
+        state = 1;
 }
 
 u32 random_word(void)
