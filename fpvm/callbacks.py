@@ -49,7 +49,7 @@ from fpvm.memory import (
 from fpvm.merkle import LEAF_SIZE, PAGE_SIZE, PAGES
 
 # Control words of the fast engine.
-#: Since Unicorn was entered: instructions retired at the end of the current block, the most allowed.
+#: Since Unicorn was entered: instructions retired at the end of the current block; how many may be.
 STEPS, LIMIT = FIRST_FREE_CONTROL, FIRST_FREE_CONTROL + 1
 #: Why the engine was stopped.
 REASON = FIRST_FREE_CONTROL + 2
@@ -222,13 +222,13 @@ def on_block(engine: Any, address: int, size: int, arena: Any) -> None:
     if control[LIKELY_SEEN] and control[BLOCK] + control[BLOCK_SIZE] == address:
         ram = carray(arena, (ARENA_SIZE,), np.uint8)
         tables = carray(arena, (RAM_AT // 4,), np.int32)
-        if _is_likely(_word_at(ram, tables, address - 4)):
-            control[REASON] = AT_SLOT
-            _emu_stop(engine)
-            return
         if control[BLOCK_SIZE] >= 8 and _is_likely(_word_at(ram, tables, address - 8)):
             control[STEPS] -= 1
             control[BLOCK_SIZE] -= 4
+        elif _is_likely(_word_at(ram, tables, address - 4)):
+            control[REASON] = AT_SLOT
+            _emu_stop(engine)
+            return
     steps = control[STEPS] + np.int64(size >> 2)
     if steps > control[LIMIT]:
         control[REASON] = AT_LIMIT

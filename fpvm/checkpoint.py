@@ -1,17 +1,17 @@
 """A run put aside in a file, to be gone on with in another process.
 
-The file holds a packed state and the pages of memory, compressed. It may come from anywhere:
-reading it recomputes the root of memory, so what is loaded is the memory of the state, and the
-state's hash says which state it is.
+The file holds a packed state and the pages of memory, compressed, and ends in the sha256 of the
+rest, which shows a damaged file. It may also come from anywhere: reading it recomputes the root of
+memory, so what is loaded is the memory of the state, and the state's hash says which state it is.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import zstandard
 
 from fpvm.memory import Memory
@@ -19,8 +19,11 @@ from fpvm.merkle import PAGE_SIZE, PAGES
 from fpvm.state import STATE_SIZE, State, StateError
 
 MAGIC = b"axonum checkpoint 1\n"
-_COUNT_SIZE = 4
+_HEADER_SIZE = len(MAGIC) + STATE_SIZE
 _INDEX_SIZE = 4
+_RECORD_SIZE = _INDEX_SIZE + PAGE_SIZE
+_RECORDS_AT_ONCE = 256
+_DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class CheckpointError(ValueError):
@@ -28,19 +31,33 @@ class CheckpointError(ValueError):
 
 
 def save(path: Path, state: State, memory: Memory) -> None:
-    """Write a checkpoint; ``state`` is the state that has ``memory``. Never leaves half a file."""
-    pages = list(memory.pages())
-    content = np.array([index for index, _ in pages], ">u4").tobytes()
-    content += b"".join(page for _, page in pages)
-    compressed = zstandard.ZstdCompressor(level=1, threads=-1).compress(content)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a checkpoint; ``state`` is the state that has ``memory``. Never leaves half a file.
+
+    Raises OSError, naming ``path``, if it cannot be written.
+    """
+    unfinished = path.parent / f".{path.name}.{secrets.token_hex(8)}"
+    digest = hashlib.sha256()
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(MAGIC + state.pack() + len(pages).to_bytes(_COUNT_SIZE, "big") + compressed)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        try:
+            with unfinished.open("xb") as file:
+                for piece in _pieces(state, memory):
+                    digest.update(piece)
+                    file.write(piece)
+                file.write(digest.digest())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _pieces(state: State, memory: Memory) -> Iterator[bytes]:
+    """The file but for its digest: magic, state, and one zstd frame of (index, page), sorted."""
+    yield MAGIC + state.pack()
+    compressor = zstandard.ZstdCompressor(level=1, threads=-1).compressobj()
+    for index, page in memory.pages():
+        yield compressor.compress(index.to_bytes(_INDEX_SIZE, "big") + page)
+    yield compressor.flush()
 
 
 def load(path: Path) -> tuple[State, Memory]:
@@ -49,37 +66,42 @@ def load(path: Path) -> tuple[State, Memory]:
     Raises :class:`CheckpointError` if the file is not a checkpoint, or its memory not its state's;
     OSError if it cannot be read.
     """
-    data = path.read_bytes()
-    header = len(MAGIC) + STATE_SIZE + _COUNT_SIZE
-    if not data.startswith(MAGIC) or len(data) < header:
+    return loads(path.read_bytes(), path)
+
+
+def loads(data: bytes, path: Path) -> tuple[State, Memory]:
+    """The state and the memory in the bytes of a checkpoint, which come from ``path``.
+
+    Raises :class:`CheckpointError` as :func:`load` does.
+    """
+    if not data.startswith(MAGIC):
         raise CheckpointError(f"{path}: not a checkpoint")
-    try:
-        state = State.unpack(data[len(MAGIC) : header - _COUNT_SIZE])
-    except StateError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    count = int.from_bytes(data[header - _COUNT_SIZE : header], "big")
-    indices, pages = _pages(path, data[header:], count)
+    content, digest = memoryview(data)[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    if len(content) < _HEADER_SIZE or hashlib.sha256(content).digest() != digest:
+        raise CheckpointError(f"{path}: damaged or cut off: the checksum is wrong")
     memory = Memory()
-    for i, index in enumerate(indices):
-        memory.write(index * PAGE_SIZE, pages[i * PAGE_SIZE : (i + 1) * PAGE_SIZE])
+    try:
+        state = State.unpack(bytes(content[len(MAGIC) : _HEADER_SIZE]))
+        for index, page in _pages(content[_HEADER_SIZE:]):
+            memory.write(index * PAGE_SIZE, page)
+    except (StateError, CheckpointError, zstandard.ZstdError) as error:
+        raise CheckpointError(f"{path}: {error}") from None
     if memory.root() != state.mem_root:
         raise CheckpointError(f"{path}: the memory in it is not the memory of its state")
     return state, memory
 
 
-def _pages(path: Path, compressed: bytes, count: int) -> tuple[list[int], bytes]:
-    if count > PAGES:
-        raise CheckpointError(f"{path}: {count} pages, the address space has {PAGES}")
-    size = count * (_INDEX_SIZE + PAGE_SIZE)
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(compressed) as reader:
-            # Not reader.read(): a small file can decompress to more than there is memory.
-            data = reader.read(size + 1)
-    except zstandard.ZstdError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    if len(data) != size:
-        raise CheckpointError(f"{path}: it does not hold the {count} pages that it says it does")
-    indices = np.frombuffer(data, ">u4", count).tolist()
-    if any(index >= PAGES for index in indices) or indices != sorted(set(indices)):
-        raise CheckpointError(f"{path}: page numbers out of order or out of range")
-    return indices, data[count * _INDEX_SIZE :]
+def _pages(compressed: memoryview) -> Iterator[tuple[int, bytes]]:
+    """The pages, a few at a time: a small file may decompress to more than there is memory. Their
+    numbers grow, so there is an end to them."""
+    last = -1
+    with zstandard.ZstdDecompressor().stream_reader(compressed) as reader:
+        while records := reader.read(_RECORDS_AT_ONCE * _RECORD_SIZE):
+            if len(records) % _RECORD_SIZE:
+                raise CheckpointError("it ends within a page")
+            for at in range(0, len(records), _RECORD_SIZE):
+                index = int.from_bytes(records[at : at + _INDEX_SIZE], "big")
+                if not last < index < PAGES:
+                    raise CheckpointError("page numbers out of order or out of range")
+                yield index, records[at + _INDEX_SIZE : at + _RECORD_SIZE]
+                last = index

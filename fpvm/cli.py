@@ -1,38 +1,32 @@
-"""``axonum vm …``: load, run, trace, prove, verify, disassemble.
+"""The command ``axonum``: its groups of commands, and how they end.
 
-Exit codes: 0, it holds; 1, it is refuted (a proof that proves nothing, a program that failed); 2,
-bad input, with one line on stderr that says what is wrong with it.
+Whatever a user can cause ends in an exit code, and bad input in one line on stderr that names what
+is wrong with it.
 """
 
 from __future__ import annotations
 
-import json
+import io
+import os
 import sys
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 
-from fpvm import checkpoint, proof_file, session
+from fpvm import commands
 from fpvm.checkpoint import CheckpointError
 from fpvm.cpu import EngineError
-from fpvm.disasm import disassemble, listing
 from fpvm.elf import ElfError
-from fpvm.history import History
-from fpvm.machine import STDERR, STDOUT, Machine
 from fpvm.oracle import OracleError
-from fpvm.proof import WitnessError, prove
 from fpvm.proof_file import ProofFileError
-from fpvm.state import State, StateError, outcome
-from fpvm.symbols import Symbols
-from fpvm.trace import trace
+from fpvm.session import UsageError, explain, printable
+from fpvm.state import StateError
 
-REFUTED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+BAD_INPUT = 2
+#: As shells report a process that SIGINT or SIGPIPE ended.
+INTERRUPTED, NOBODY_READS = 130, 141
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-vm = typer.Typer(no_args_is_help=True, help="The fraud-proof VM: run a program, prove its steps.")
-app.add_typer(vm, name="vm")
+app = typer.Typer(add_completion=False)
+app.add_typer(commands.vm, name="vm")
 
 
 @app.callback()
@@ -40,343 +34,59 @@ def axonum() -> None:
     """Fraud proofs for an AI rollup."""
 
 
-class Engine(StrEnum):
-    """What executes the program."""
-
-    FAST = "fast"
-    SPEC = "spec"
-
-
-class UsageError(ValueError):
-    """An argument that cannot be what it is meant to be."""
-
-
-ProgramFile = Annotated[
-    Path, typer.Argument(help="A static big-endian MIPS32 ELF, or a checkpoint.")
-]
-Arguments = Annotated[list[str] | None, typer.Argument(help="The program's arguments.")]
-Input = Annotated[str, typer.Option("--input", help="The 32-byte input, hexadecimal.")]
-Environment = Annotated[list[str] | None, typer.Option("--env", help="NAME=VALUE, repeatable.")]
-Preimages = Annotated[
-    str | None,
-    typer.Option(help="Where preimages come from: a folder, FILE.sqlite, or cmd:COMMAND."),
-]
-EngineOption = Annotated[Engine, typer.Option(help="Unicorn, or the specification itself.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Step = Annotated[int, typer.Option(min=0, max=session.FOREVER, help="A step number.")]
-
-
 def main() -> None:
     """The entry point: errors that a user can cause end in one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may be in no known encoding
     try:
-        app()
+        code = _execute(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = NOBODY_READS
     except (
         *(CheckpointError, ElfError, EngineError, OracleError, ProofFileError, StateError),
-        *(UsageError, OSError),
+        *(UsageError, OSError, typer.TyperException),
     ) as error:
-        print(f"axonum: {session.printable(str(error).encode())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        print(f"axonum: {_one_line(error)}", file=sys.stderr)
+        code = BAD_INPUT
+    _close_stdout()
+    sys.exit(code)
 
 
-def _word(text: str) -> bytes:
-    """A 32-byte word; shorter numbers are filled up with zeros on the left."""
-    digits = text.removeprefix("0x")
-    try:
-        value = bytes.fromhex("0" * (len(digits) % 2) + digits)
-    except ValueError:
-        raise UsageError(f"{text!r} is not hexadecimal") from None
-    if len(value) > 32:
-        raise UsageError(f"{text!r} is longer than 32 bytes")
-    return value.rjust(32, b"\0")
+def _execute(arguments: list[str]) -> int:
+    """Carry out a command; its exit code. Raises what the command raises.
 
-
-def _print(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(document))
-        return
-    width = max(map(len, document))
-    for name, value in document.items():
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = f"{value:,}"
-        print(f"{name:{width}}  {value}")
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
-
-
-def _describe(state: State, symbols: Symbols) -> dict[str, Any]:
-    name = symbols.at(state.pc)
-    return {
-        "outcome": _hex(outcome(state)),
-        "exited": state.exited,
-        "exitCode": state.exit_code,
-        "output": _hex(state.output),
-        "step": state.step,
-        "pc": f"0x{state.pc:08x}" + (f" {name}" if name else ""),
-        "stateHash": _hex(state.hash()),
-    }
-
-
-# --- load and run ---------------------------------------------------------------------------------
-
-
-@vm.command()
-def load(
-    program: ProgramFile,
-    arguments: Arguments = None,
-    env: Environment = None,
-    input: Input = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the start as a checkpoint.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Load a program and print the genesis state that commits to it."""
-    at = session.start(program, arguments or [], env or [], _word(input))
-    if output:
-        checkpoint.save(output, at.state, at.memory)
-    document = {
-        "memRoot": _hex(at.state.mem_root),
-        "pc": f"0x{at.state.pc:08x}",
-        "input": _hex(at.state.input),
-        "stateHash": _hex(at.state.hash()),
-        "pages": sum(1 for _ in at.memory.pages()),
-        "symbols": len(at.symbols),
-    }
-    _print(document, as_json)
-
-
-@vm.command()
-def run(
-    program: ProgramFile,
-    arguments: Arguments = None,
-    env: Environment = None,
-    input: Input = "",
-    preimages: Preimages = None,
-    engine: EngineOption = Engine.FAST,
-    stop_at: Annotated[
-        str | None, typer.Option(help="A step, `preimage`, or `preimage:KEY`.")
-    ] = None,
-    checkpoint_every: Annotated[
-        int | None, typer.Option(min=1, help="Write a checkpoint every so many steps.")
-    ] = None,
-    checkpoints: Annotated[Path, typer.Option(help="The folder for them.")] = Path("checkpoints"),
-    save: Annotated[
-        Path | None, typer.Option(help="Write a checkpoint of the state in which the run ends.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Run a program to its end, to a step, or to where it reads a preimage.
-
-    A run that lacks a preimage saves its state, from which it can be gone on with.
+    Not by calling ``app``, which would explain errors by its own rules, in boxes.
     """
-    until, key = _stop(stop_at)
-    if checkpoint_every:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-    at = session.start(program, arguments or [], env or [], _word(input))
-    kept = session.Kept()
-    running = session.machine(at, preimages, engine, kept if as_json else session.show)
-    first = running.step
-
-    def put_aside() -> None:
-        path = checkpoints / f"step-{running.step:020}.checkpoint"
-        checkpoint.save(path, running.state(), running.memory)
-
+    command = typer.main.get_command(app)
     try:
-        ran = session.run(
-            running,
-            until,
-            preimage=key,
-            every=checkpoint_every,
-            at_checkpoint=put_aside,
-            quiet=as_json,
-        )
-    except OracleError as error:
-        path = save or Path(f"{program.name}-at-{running.step}.checkpoint")
-        checkpoint.save(path, running.state(), running.memory)
-        raise UsageError(f"{error}; saved step {running.step:,} to {path}") from None
-    state = running.state()
-    if save:
-        checkpoint.save(save, state, running.memory)
-    document = _describe(state, at.symbols)
-    document["seconds"] = round(ran.seconds, 3)
-    document["stepsPerSecond"] = round((state.step - first) / max(ran.seconds, 1e-9))
-    if ran.preimage is not None:
-        document["preimage"] = _hex(ran.preimage)
-    if as_json:
-        document["stdout"], document["stderr"] = kept.text(STDOUT), kept.text(STDERR)
-    _print(document, as_json)
-    if state.exited and state.exit_code:
-        raise typer.Exit(REFUTED)
+        with command.make_context("axonum", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    return 0
 
 
-def _stop(text: str | None) -> tuple[int, bytes | None]:
-    """The step and the preimage key that ``--stop-at`` names."""
-    if text is None:
-        return session.FOREVER, None
-    kind, _, key = text.partition(":")
-    if kind == "preimage":
-        return session.FOREVER, _word(key) if key else b""
-    if not text.isdecimal() or int(text) > session.FOREVER:
-        raise UsageError(f"--stop-at {text!r} is neither a step nor `preimage` nor `preimage:KEY`")
-    return int(text), None
+def _one_line(error: Exception) -> str:
+    """What went wrong, for a terminal."""
+    if isinstance(error, OSError):
+        text = explain(error)
+    elif isinstance(error, typer.TyperException):
+        text = error.format_message()
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            text = f"{text.rstrip('.')}; try '{context.command_path} --help'"
+    else:
+        text = str(error)
+    return printable(text.encode(errors="backslashreplace")).replace("\n", "\\x0a")
 
 
-# --- trace ----------------------------------------------------------------------------------------
-
-
-@vm.command(name="trace")
-def trace_(
-    program: ProgramFile,
-    arguments: Arguments = None,
-    env: Environment = None,
-    input: Input = "",
-    preimages: Preimages = None,
-    engine: EngineOption = Engine.FAST,
-    first: Annotated[int, typer.Option("--from", min=0, help="The first step.")] = 0,
-    stride: Annotated[int, typer.Option(min=1, help="Steps from one state to the next.")] = 1 << 20,
-    count: Annotated[int, typer.Option(min=1, help="States after the first.")] = 1 << 30,
-    height: Annotated[
-        int | None,
-        typer.Option(min=0, max=24, help="Commit to 2^HEIGHT states; prints the root as well."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Print the state hashes of a run at every stride, and the commitment to them.
-
-    The list ends with the state in which the program has halted. A commitment repeats it.
-    """
-    at = session.start(program, arguments or [], env or [], _word(input))
-    running = session.machine(at, preimages, engine, session.Kept())
-    if running.step > first:
-        raise UsageError(f"--from {first} is before the checkpoint, which is at {running.step}")
-    if height is not None:
-        count = 1 << height
-    hashes = []
-    for index, state_hash in enumerate(trace(running, first, stride, count)):
-        hashes.append(state_hash)
-        if not as_json:
-            print(f"{first + index * stride:>20,}  {_hex(state_hash)}")
-    document: dict[str, Any] = {"from": first, "stride": stride}
-    if height is not None:
-        document["height"] = height
-        document["root"] = _hex(History(hashes[0], hashes[1:], height).root())
-    if as_json:
-        document["stateHashes"] = [_hex(state_hash) for state_hash in hashes]
-        print(json.dumps(document))
-    elif height is not None:
-        print(f"{'root':>20}  {document['root']}")
-
-
-# --- prove and verify -----------------------------------------------------------------------------
-
-
-def _run_to(running: Machine, step: int, quiet: bool = True) -> None:
-    """Run to step ``step``; a program that has halted before repeats its last state for ever."""
-    if running.step > step:
-        raise UsageError(f"step {step:,} is before the checkpoint, which is at {running.step:,}")
-    session.run(running, step, quiet=quiet)
-
-
-@vm.command(name="prove")
-def prove_(
-    program: ProgramFile,
-    step: Step,
-    arguments: Arguments = None,
-    env: Environment = None,
-    input: Input = "",
-    preimages: Preimages = None,
-    engine: EngineOption = Engine.FAST,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The proof file.")] = Path(
-        "proof.json"
-    ),
-    as_json: Json = False,
-) -> None:
-    """Prove the step after state STEP: write what it takes to execute that one instruction."""
-    at = session.start(program, arguments or [], env or [], _word(input))
-    running = session.machine(at, preimages, engine, session.Kept())
-    _run_to(running, step, quiet=as_json)
-    claim = proof_file.claim(prove(running))
-    output.write_text(proof_file.dumps(claim))
-    core = running.core
-    [row] = disassemble(running.word, core.pc & ~3, 1, at.symbols)
-    name = at.symbols.at(core.pc)
-    document = {
-        "step": core.step,
-        "pc": f"0x{core.pc:08x}" + (f" {name}" if name else ""),
-        "instruction": row.text,
-        "preStateHash": _hex(claim.pre),
-        "postStateHash": _hex(claim.post),
-        "proof": str(output),
-    }
-    _print(document, as_json)
-
-
-@vm.command()
-def verify(
-    proof: Annotated[Path, typer.Argument(help="A proof file.")], as_json: Json = False
-) -> None:
-    """Check a proof file with nothing but the specification. Exit code 1 if it proves nothing."""
-    claim = proof_file.loads(proof.read_text(errors="replace"))
+def _close_stdout() -> None:
+    """What cannot be written now cannot be written at the end of the process either, which would
+    complain in its own way."""
     try:
-        after, reason = proof_file.check(claim), None
-    except WitnessError as error:
-        after, reason = None, str(error)
-    document: dict[str, Any] = {"valid": after is not None, "preStateHash": _hex(claim.pre)}
-    if after is not None:
-        document |= {"postStateHash": _hex(claim.post), "step": after.step}
-    else:
-        document["reason"] = reason
-    _print(document, as_json)
-    if after is None:
-        raise typer.Exit(REFUTED)
-
-
-# --- disasm ---------------------------------------------------------------------------------------
-
-
-@vm.command()
-def disasm(
-    program: ProgramFile,
-    arguments: Arguments = None,
-    env: Environment = None,
-    input: Input = "",
-    preimages: Preimages = None,
-    at_: Annotated[
-        str | None, typer.Option("--at", help="An address, 0x…, or a function's name.")
-    ] = None,
-    step: Annotated[
-        int | None, typer.Option(min=0, help="List around the pc at this step.")
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, max=1 << 20, help="How many words.")] = 16,
-    as_json: Json = False,
-) -> None:
-    """List code as the machine executes it: at an address, or around the pc of a step."""
-    at = session.start(program, arguments or [], env or [], _word(input))
-    running = session.machine(at, preimages, Engine.FAST, session.Kept())
-    if step is not None:
-        _run_to(running, step)
-    pc = running.core.pc
-    first = max(0, (pc & ~3) - 4 * (count // 2)) if step is not None else pc & ~3
-    if at_ is not None:
-        first = _address(at_, at.symbols)
-    rows = disassemble(running.word, first, count, at.symbols)
-    if as_json:
-        print(json.dumps({"pc": f"0x{pc:08x}", "rows": [vars(row) for row in rows]}))
-    else:
-        print("\n".join(listing(rows, pc)))
-
-
-def _address(text: str, symbols: Symbols) -> int:
-    address = symbols.address(text)
-    if address is None:
-        try:
-            address = int(text, 16 if text.startswith("0x") else 10)
-        except ValueError:
-            raise UsageError(f"--at {text!r} is neither an address nor a function") from None
-    if address % 4 or not 0 <= address < 1 << 32:
-        raise UsageError(f"--at {text!r} is not the address of a word")
-    return address
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

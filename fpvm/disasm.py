@@ -101,7 +101,10 @@ def _name(table: type[IntEnum], number: int) -> str | None:
 
 
 def canonical(word: int) -> int:
-    """``word`` without the bits that the machine ignores."""
+    """``word`` as the manual writes it: the bits that the machine ignores are what they must be."""
+    if mnemonic(word) in ("clz", "clo"):
+        # These repeat in rt the register that they write, and the machine reads only rd.
+        return word & ~(_RT | _SHAMT) | (word & _RD) << 5
     return word & ~_ignored(word)
 
 
@@ -110,11 +113,8 @@ def _ignored(word: int) -> int:
     opcode, function = word >> 26, word & 0x3F
     if opcode == Op.SPECIAL:
         return _ignored_special(function)
-    if opcode == Op.SPECIAL2 and function in (Fn2.MUL, Fn2.CLZ, Fn2.CLO):
-        # CLZ and CLO repeat rd in rt, in theory.
-        return _SHAMT if function == Fn2.MUL else _SHAMT | _RT
     if opcode == Op.SPECIAL2:
-        return _RD | _SHAMT
+        return _SHAMT if function == Fn2.MUL else _RD | _SHAMT
     if opcode in _COMPARE_ZERO:
         return _RT
     return _RS if opcode == Op.LUI else 0

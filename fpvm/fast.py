@@ -55,7 +55,8 @@ class FastMachine(Machine):
         self._cpu = Cpu(self._engine)
         weakref.finalize(self, self._cpu.free)
         self._control = memory.control
-        self._control[cb.PREIMAGE_LENGTH] = -1
+        #: Whose preimage is where the callbacks find it; empty if none is.
+        self._served_key = b""
         self._control[cb.CONTEXT] = self._cpu.context_address
         self._control[cb.HFLAGS_ADDRESS] = self._cpu.hflags_address
         self._epoch = _NO_EPOCH
@@ -96,7 +97,6 @@ class FastMachine(Machine):
 
     def _specify(self) -> None:
         """One step by the specification. A preimage it read is put where the callbacks find it."""
-        key = self.core.oracle_key
         self.surroundings.served = None
         self.surroundings.muted = self.core.step < self._shown_until
         step(self.core)
@@ -105,8 +105,7 @@ class FastMachine(Machine):
             start = cb.PREIMAGE_AT
             self.memory.arena[start : start + len(served)] = np.frombuffer(served, np.uint8)
             self._control[cb.PREIMAGE_LENGTH] = len(served)
-        elif self.core.oracle_key != key:
-            self._control[cb.PREIMAGE_LENGTH] = -1
+            self._served_key = self.core.oracle_key
 
     def _run_blocks(self, until: int) -> None:
         """Run blocks, and then what the specification has to execute before blocks can run
@@ -133,7 +132,7 @@ class FastMachine(Machine):
                 while core.step < until and not core.exited:
                     self._specify()
             case cb.AT_SLOT:
-                self._specify()
+                pass  # pc and nextPC say whether the slot comes next
             case cb.AT_CALL:
                 self._resume_at((core.pc - 4) & MASK32)
                 core.step -= 1
@@ -190,7 +189,6 @@ class FastMachine(Machine):
         """
         self.memory.rewind()
         self.core.restore(self._mark)
-        self._control[cb.PREIMAGE_LENGTH] = -1  # it may be that of a key selected later
         self._shown_until = max(self._shown_until, block)
         stop_at, self.surroundings.stop_at = self.surroundings.stop_at, None
         try:
@@ -205,8 +203,8 @@ class FastMachine(Machine):
         """Let Unicorn see what happened to memory since it last ran; set a mark if there is
         none."""
         memory = self.memory
-        if self.surroundings.stop_at is not None:
-            self._control[cb.PREIMAGE_LENGTH] = -1
+        if self._served_key != self.core.oracle_key or self.surroundings.stop_at is not None:
+            self._served_key, self._control[cb.PREIMAGE_LENGTH] = b"", -1
         if memory.epoch != self._epoch:
             memory.mark()
             self._mark = self.core.state(ZERO_WORD)

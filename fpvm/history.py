@@ -58,15 +58,24 @@ class History:
             self._levels.append(level)
 
     def state(self, position: int) -> bytes:
-        """S(position)."""
+        """S(position). Raises ValueError for a position outside of the history."""
+        self._check_position(position)
         return self._states[position]
+
+    def _check_position(self, position: int) -> None:
+        if not 0 <= position <= 1 << self.height:
+            raise ValueError(f"a history of height {self.height} has no position {position}")
 
     def span(self, position: int, depth: int) -> bytes:
         """The commitment to S(position+1) … S(position+2^depth).
 
         Raises ValueError unless ``position`` is a multiple of 2^depth within the history.
         """
-        if position % (1 << depth) or not 0 <= position < 1 << self.height:
+        if (
+            not 0 <= depth <= self.height
+            or not 0 <= position < 1 << self.height
+            or position % (1 << depth)
+        ):
             raise ValueError(f"no span of depth {depth} starts at {position}")
         return self._levels[depth][position >> depth]
 
@@ -75,9 +84,10 @@ class History:
         return self.span(0, self.height)
 
     def base(self, position: int) -> bytes:
-        """The commitment to S0 … S(position)."""
+        """The commitment to S0 … S(position). Raises ValueError as :meth:`state` does."""
+        self._check_position(position)
         prefix, start = leaf(self._states[0]), 0
-        for depth in reversed(range(self.height)):
+        for depth in reversed(range(self.height + 1)):  # at the very end, the root is one span
             if position >> depth & 1:
                 prefix = base(prefix, self.span(start, depth))
                 start += 1 << depth
@@ -87,8 +97,9 @@ class History:
         """The proof that base(position) ends in S(position): trailing_zeros + 1 siblings, or none.
 
         The siblings are the left ones on the right-most path, from the leaf up; the last one is the
-        prefix before the span that the path is in.
+        prefix before the span that the path is in. Raises ValueError as :meth:`state` does.
         """
+        self._check_position(position)
         if position == 0:
             return []
         zeros = trailing_zeros(position)
@@ -99,8 +110,11 @@ class History:
 def verify_last(position: int, last: bytes, path: Sequence[bytes]) -> bytes:
     """The base at ``position`` of which ``path`` proves that it ends in the state ``last``.
 
-    Raises ValueError for a path of the wrong length: a longer one would prove an inner node.
+    Raises ValueError for a path of the wrong length, which would prove an inner node, for a node of
+    the wrong length, which could be read as two, and for a position below 0.
     """
+    if position < 0 or len(last) != 32:
+        raise ValueError(f"no position {position}, or a state of {len(last)} bytes and not 32")
     expected = trailing_zeros(position) + 1 if position else 0
     if len(path) != expected or any(len(sibling) != 32 for sibling in path):
         raise ValueError(f"the proof of the last state at {position} has {expected} siblings")

@@ -11,12 +11,15 @@ from fpvm.memory import Memory
 from fpvm.oracle import Source
 from fpvm.preimage_protocol import HintStream
 from fpvm.state import State
-from fpvm.step import MASK32, Core, step
+from fpvm.step import MASK32, MASK64, Core, step
 
 #: Channels of the VM call WRITE.
 STDOUT, STDERR, HINT = 1, 2, 3
 #: What a single WRITE may show. A program may claim 4 GiB of output in one step; nobody reads that.
 MAX_WRITE = 1 << 20
+#: Whoever runs a machine far does so in slices: the display and Ctrl-C get their turn between two
+#: calls of :meth:`Machine.run`. A slice takes well under a second.
+SLICE = 1 << 26
 
 
 Console = Callable[[int, bytes], None]
@@ -103,7 +106,7 @@ class Machine:
         while core.step < until and not core.exited:
             step(core)
 
-    def run_to_preimage(self, key: bytes = b"", until: int = 1 << 63) -> bytes | None:
+    def run_to_preimage(self, key: bytes = b"", until: int = MASK64) -> bytes | None:
         """Run until the next step reads the preimage of ``key`` (of any key, if empty).
 
         Returns the key, or None if the program exits, or reaches ``until``, first.

@@ -18,18 +18,14 @@ from numpy.typing import NDArray
 
 from fpvm.merkle import (
     DEPTH,
-    HASHED,
     LEAF_SIZE,
-    NODES_PER_PAGE,
     PAGE_DEPTH,
     PAGE_SIZE,
     PAGES,
-    ZERO_NODES,
     ZERO_ROOTS,
     LeafProof,
-    rehash_pages,
-    rehash_upper,
 )
+from fpvm.rehash import HASHED, NODES_PER_PAGE, ZERO_NODES, rehash_pages, rehash_upper
 
 #: Flags of a page. DIRTY: on the list of dirty pages, its nodes are stale. CODE: the fast engine
 #: may hold translations of it, and must be told before it is written. SAVED: its content at the
@@ -198,7 +194,7 @@ class Memory:
         else:
             tasks = np.array_split(frames, -(-frames.size // _PAGES_PER_TASK))
             list(_threads().map(lambda part: rehash_pages(part, *tree), tasks))
-        rehash_upper(pages, frames, self._nodes, self._upper, ZERO_NODES.reshape(-1))
+        rehash_upper(pages, frames, self._nodes, self._upper, ZERO_NODES)
 
     def proof(self, address: int) -> LeafProof:
         """The leaf that holds ``address``, and its siblings up to :meth:`root`."""

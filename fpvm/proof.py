@@ -8,15 +8,18 @@ step uses, so every step has one witness and one encoding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fpvm.isa import A1
-from fpvm.machine import Machine
-from fpvm.memory import Memory
 from fpvm.merkle import DEPTH, LEAF_SIZE, LeafProof, root_of
 from fpvm.oracle import OracleError
 from fpvm.oracle import verify as verify_preimage
 from fpvm.state import State, StateError
 from fpvm.step import Core, step
+
+if TYPE_CHECKING:  # whoever only verifies loads no engine
+    from fpvm.machine import Machine
+    from fpvm.memory import Memory
 
 #: A leaf and its siblings, packed.
 PROOF_SIZE = LEAF_SIZE * (1 + DEPTH)

@@ -6,8 +6,11 @@ Everything in it may be forged. :func:`check` believes nothing but what the witn
 from __future__ import annotations
 
 import json
+import string
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from fpvm.keccak import keccak256
 from fpvm.merkle import DEPTH, LEAF_SIZE, LeafProof
@@ -18,6 +21,11 @@ from fpvm.state import STATE_SIZE, State
 FORMAT = "axonum-proof-1"
 #: A proof file is at most about 80 KB: a state, two leaf proofs and a preimage, in hexadecimal.
 MAX_FILE = 1 << 20
+
+_FIELDS = (
+    *("format", "step", "preStateHash", "postStateHash"),
+    *("state", "code", "data", "part", "proofCalldata"),
+)
 
 
 class ProofFileError(ValueError):
@@ -84,7 +92,25 @@ def _leaf_proof(proof: LeafProof | None) -> dict[str, Any] | None:
     return {"leaf": _hex(proof.leaf), "siblings": [_hex(s) for s in proof.siblings]}
 
 
+def save(path: Path, proof: Claim) -> None:
+    """Write the file. Raises OSError, naming ``path``."""
+    try:
+        path.write_text(dumps(proof), encoding="utf-8")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 # --- Reading --------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> Claim:
+    """The claim in a file. Raises :class:`ProofFileError`, naming the file, and OSError."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(MAX_FILE + 1)
+    try:
+        return loads(text)
+    except ProofFileError as error:
+        raise ProofFileError(f"{path}: {error}") from None
 
 
 def loads(text: str) -> Claim:
@@ -93,11 +119,12 @@ def loads(text: str) -> Claim:
     if len(text) > MAX_FILE:
         raise ProofFileError(f"a proof file has at most {MAX_FILE} characters")
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ProofFileError(f"not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProofFileError(f'not a proof file: no "format": "{FORMAT}"')
+    _check_names(document, "", _FIELDS)
     state = _bytes(document, "state", STATE_SIZE)
     witness = Witness(
         state=state,
@@ -105,55 +132,84 @@ def loads(text: str) -> Claim:
         data=_read_leaf_proof(document, "data"),
         part=_read_part(document),
     )
-    if document.get("step") != int.from_bytes(state[-136:-128], "big"):
+    step = document["step"]
+    if type(step) is not int or step != int.from_bytes(state[-136:-128], "big"):
         raise ProofFileError("step: not the step of the state")
-    if document.get("proofCalldata") != _hex(witness.pack_proof()):
+    if _bytes(document, "proofCalldata") != witness.pack_proof():
         raise ProofFileError("proofCalldata: not the packing of code and data")
     return Claim(
         witness, _bytes(document, "preStateHash", 32), _bytes(document, "postStateHash", 32)
     )
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of two fields of one name, one reader may take the first and another the last."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("two fields of one object have the same name")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _check_names(document: dict[str, Any], prefix: str, names: Iterable[str]) -> None:
+    """A proof file holds all its fields and no others: there is one file for one proof."""
+    for name in names:
+        if name not in document:
+            raise ProofFileError(f"{prefix}{name}: missing")
+    for name in document.keys() - names:
+        raise ProofFileError(f"{prefix}{name[:32]!r}: no field of a proof file")
+
+
 def _bytes(document: dict[str, Any], name: str, size: int | None = None) -> bytes:
-    value = document.get(name)
-    if not isinstance(value, str) or not value.startswith("0x"):
+    value = document[name]
+    # bytes.fromhex would let white space pass.
+    if (
+        not isinstance(value, str)
+        or not value.startswith("0x")
+        or len(value) % 2
+        or not set(value[2:]) <= set(string.hexdigits)
+    ):
         raise ProofFileError(f"{name}: not a string of 0x and hexadecimal digits")
-    try:
-        data = bytes.fromhex(value[2:])
-    except ValueError:
-        raise ProofFileError(f"{name}: not a string of 0x and hexadecimal digits") from None
+    data = bytes.fromhex(value[2:])
     if size is not None and len(data) != size:
         raise ProofFileError(f"{name}: has {len(data)} bytes, not {size}")
     return data
 
 
-def _object(document: dict[str, Any], name: str) -> dict[str, Any] | None:
-    value = document.get(name)
-    if value is not None and not isinstance(value, dict):
+def _object(document: dict[str, Any], name: str, *names: str) -> dict[str, Any] | None:
+    """The object in a field, its own fields named ``name.field``; or null."""
+    value = document[name]
+    if value is None:
+        return None
+    if not isinstance(value, dict):
         raise ProofFileError(f"{name}: neither null nor an object")
-    return value
+    _check_names(value, f"{name}.", names)
+    return {f"{name}.{key}": content for key, content in value.items()}
 
 
 def _read_leaf_proof(document: dict[str, Any], name: str) -> LeafProof | None:
-    value = _object(document, name)
+    value = _object(document, name, "leaf", "siblings")
     if value is None:
         return None
-    siblings = value.get("siblings")
+    field = f"{name}.siblings"
+    siblings = value[field]
     if not isinstance(siblings, list) or len(siblings) != DEPTH:
-        raise ProofFileError(f"{name}.siblings: not a list of {DEPTH} nodes")
-    nodes = [_bytes({f"{name}.siblings": s}, f"{name}.siblings", LEAF_SIZE) for s in siblings]
-    leaf = _bytes({f"{name}.leaf": value.get("leaf")}, f"{name}.leaf", LEAF_SIZE)
-    return LeafProof(leaf, tuple(nodes))
+        raise ProofFileError(f"{field}: not a list of {DEPTH} nodes")
+    nodes = [_bytes({field: sibling}, field, LEAF_SIZE) for sibling in siblings]
+    return LeafProof(_bytes(value, f"{name}.leaf", LEAF_SIZE), tuple(nodes))
 
 
 def _read_part(document: dict[str, Any]) -> Part | None:
-    value = _object(document, "part")
+    value = _object(document, "part", "offset", "preimage")
     if value is None:
         return None
-    offset = value.get("offset")
-    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < 1 << 32:
+    offset = value["part.offset"]
+    if type(offset) is not int or not 0 <= offset < 1 << 32:
         raise ProofFileError("part.offset: not an unsigned 32-bit number")
-    preimage = _bytes({"part.preimage": value.get("preimage")}, "part.preimage")
+    preimage = _bytes(value, "part.preimage")
     if len(preimage) > MAX_PREIMAGE:
         raise ProofFileError(f"part.preimage: longer than {MAX_PREIMAGE} bytes")
     return Part(offset, preimage)

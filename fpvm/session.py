@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,17 +14,15 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fpvm import checkpoint
-from fpvm.elf import kernel_image, load
+from fpvm.elf import ElfError, kernel_image, load
 from fpvm.fast import FastMachine
-from fpvm.machine import STDOUT, Console, Machine
+from fpvm.machine import SLICE, STDOUT, Console, Machine
 from fpvm.memory import Memory
 from fpvm.oracle import Oracle
 from fpvm.sources import DictSource, open_source
-from fpvm.state import State, genesis
+from fpvm.state import ZERO_WORD, State, genesis
 from fpvm.symbols import Symbols
 
-#: A run is sliced so that the display and Ctrl-C get their turn; a slice takes well under a second.
-SLICE = 1 << 26
 #: Further than any run gets: the end of the step counter.
 FOREVER = (1 << 64) - 1
 #: How much of a program's output a report keeps.
@@ -31,6 +31,10 @@ MAX_KEPT = 1 << 20
 PATIENCE = 1.0
 
 ENGINES: dict[str, type[Machine]] = {"fast": FastMachine, "spec": Machine}
+
+
+class UsageError(ValueError):
+    """An argument that cannot be what it is meant to be."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +46,56 @@ class Start:
     symbols: Symbols
 
 
-def start(path: Path, arguments: Sequence[str], environment: Sequence[str], word: bytes) -> Start:
-    """From an ELF file, its genesis on input ``word``; from a checkpoint, the state in it.
+def start(
+    path: Path,
+    arguments: Sequence[str] = (),
+    environment: Sequence[str] = (),
+    word: bytes | None = None,
+) -> Start:
+    """From an ELF file, its genesis on input ``word`` (by default zero); from a checkpoint, the
+    state in it.
 
-    Raises what reading either raises; each error is one line that names the file.
+    Raises what reading either raises, and :class:`UsageError` for a checkpoint that is told to
+    start otherwise than it did; each error is one line that names the file.
     """
-    with path.open("rb") as file:
-        is_checkpoint = file.read(len(checkpoint.MAGIC)) == checkpoint.MAGIC
-    if is_checkpoint:
-        state, memory = checkpoint.load(path)
-        return Start(state, memory, Symbols())
-    program = load(path.read_bytes(), kernel_image(), argv=[path.name, *arguments], env=environment)
+    data = _read(path)
+    if data.startswith(checkpoint.MAGIC):
+        return _resume(path, data, bool(arguments or environment), word)
+    try:
+        program = load(data, kernel_image(), argv=[path.name, *arguments], env=environment)
+    except ElfError as error:
+        raise ElfError(f"{path}: {error}") from None
     memory = Memory(program.pages)
-    return Start(genesis(memory.root(), program.pc, word), memory, program.symbols)
+    return Start(genesis(memory.root(), program.pc, word or ZERO_WORD), memory, program.symbols)
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes. Pipes and devices may never come to an end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return path.read_bytes()
+
+
+def _resume(path: Path, data: bytes, has_arguments: bool, word: bytes | None) -> Start:
+    """From a checkpoint. What a program was started with is in its memory already."""
+    state, memory = checkpoint.loads(data, path)
+    if has_arguments:
+        raise UsageError(f"{path}: a checkpoint takes no arguments and no environment")
+    if word not in (None, state.input):
+        raise UsageError(f"{path}: the input of this checkpoint is 0x{state.input.hex()}")
+    return Start(state, memory, Symbols())
 
 
 def machine(at: Start, preimages: str | None, engine: str, console: Console) -> Machine:
     """A machine at ``at`` with the preimages that ``preimages`` names (see ``open_source``)."""
     source = open_source(preimages) if preimages else DictSource()
     return ENGINES[engine](at.state, at.memory, Oracle(source), console)
+
+
+def explain(error: OSError) -> str:
+    """An error of the operating system as people read it: ``PATH: No such file or directory``."""
+    name = "input or output" if error.filename is None else os.fsdecode(error.filename)
+    return f"{name}: {error.strerror or error}"
 
 
 # --- Consoles -------------------------------------------------------------------------------------

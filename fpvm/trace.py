@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fpvm.history import History
-from fpvm.machine import Machine
+from fpvm.machine import SLICE, Machine
 
 
 def trace(machine: Machine, start: int, stride: int, count: int) -> Iterator[bytes]:
@@ -20,13 +20,18 @@ def trace(machine: Machine, start: int, stride: int, count: int) -> Iterator[byt
     """
     if stride < 1 or machine.step > start:
         raise ValueError(f"cannot trace from step {start} by {stride} on from step {machine.step}")
-    machine.run(start)
+    _run(machine, start)
     yield machine.state().hash()
     for index in range(1, count + 1):
         if machine.exited:
             return
-        machine.run(start + index * stride)
+        _run(machine, start + index * stride)
         yield machine.state().hash()
+
+
+def _run(machine: Machine, until: int) -> None:
+    while machine.step < until and not machine.exited:
+        machine.run(min(until, machine.step + SLICE))
 
 
 def history(machine: Machine, start: int, stride: int, height: int) -> History:

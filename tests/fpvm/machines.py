@@ -12,7 +12,7 @@ from hypothesis import settings
 from fpvm.isa import K1, KERNEL, Fn, Fn2, Op, Rt
 from fpvm.machine import Machine
 from fpvm.memory import Memory
-from fpvm.oracle import keccak_key, sha256_key
+from fpvm.oracle import Source, keccak_key, sha256_key
 from fpvm.state import ZERO_WORD, State
 from fpvm.step import MASK32
 
@@ -172,8 +172,8 @@ class Setup:
     fields: Mapping[str, object] = field(default_factory=dict)
     preimages: tuple[bytes, ...] = ()
 
-    def start(self, engine: type[M]) -> M:
-        """A new machine; its console is a :class:`Screen`, its oracle has the preimages."""
+    def start(self, engine: type[M], oracle: Source | None = None) -> M:
+        """A new machine; its console is a :class:`Screen`, and its oracle has the preimages."""
         memory = Memory()
         for address, data in self.memory.items():
             memory.write(address, data)
@@ -182,7 +182,7 @@ class Setup:
             regs[number] = value
         fields = {"next_pc": (self.pc + 4) & MASK32, "regs": tuple(regs), **self.fields}
         state = State(mem_root=memory.root(), pc=self.pc, **fields)  # type: ignore[arg-type]
-        return engine(state, memory, Preimages(*self.preimages), Screen())
+        return engine(state, memory, oracle or Preimages(*self.preimages), Screen())
 
 
 def program(*words: int | list[int], at: int = CODE, kernel: bytes = SKIP, **fields: object) -> Setup:

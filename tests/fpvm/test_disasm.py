@@ -181,7 +181,8 @@ def test_capstone_agrees_with_the_name(word: int) -> None:
         (0x0020_2042, "srl     $a0, $zero, 1", "executed as 00002042"),  # rotr
         (0x00A4_2046, "srlv    $a0, $a0, $a1", "executed as 00a42006"),  # rotrv
         (0x0320_FC09, "jalr    $t9", "executed as 0320f809"),  # jalr.hb
-        (0x70A0_2020, "clz     $a0, $a1", ""),
+        (0x70A4_2020, "clz     $a0, $a1", ""),
+        (0x70A0_2020, "clz     $a0, $a1", "executed as 70a42020"),
         (0x0000_1812, "mflo    $v1", ""),
         (0x03FF_1812, "mflo    $v1", "executed as 00001812"),
         (0x3FE2_1234, "lui     $v0, 0x1234", "executed as 3c021234"),

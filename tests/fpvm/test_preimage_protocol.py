@@ -147,6 +147,12 @@ def test_a_hint_above_the_limit_is_not_sent() -> None:
     assert sent.getvalue() == b""
 
 
+def test_a_hint_of_the_largest_size_is_sent_and_understood() -> None:
+    sent = io.BytesIO()
+    send_hint(Dribble(b"\0"), sent, bytes(MAX_HINT))
+    assert list(hints(io.BytesIO(sent.getvalue()))) == [bytes(MAX_HINT)]
+
+
 @pytest.mark.parametrize("cut", range(11))
 def test_an_answer_that_is_cut_off_is_an_error_at_every_byte(cut: int) -> None:
     answer = ((3).to_bytes(8) + b"abc")[:cut]

@@ -187,6 +187,8 @@ void fuzz(void)
             value[i] = some_argument();
         if (number == SYS_getrandom)
             value[1] %= 128; // where other calls take an address
+        if (value[0] == 6)
+            value[0] = 5; // nobody has the preimages of random keys
         good += syscall(number, value[0], value[1], value[2] % 128, value[3], value[4],
                         value[5]) >= 0;
     }

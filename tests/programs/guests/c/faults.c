@@ -1,5 +1,4 @@
 // Signals of faults, RDHWR, registers, and deaths.
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -40,6 +40,6 @@ scenario mappings, refusals, table_limit, heap;
 scenario threads, thread_limit, last_thread, futexes, polling;
 scenario clocks, interrupted, starvation;
 scenario errors, unknown, descriptors, fuzz;
-scenario signals, hardware, counters, registers, preimages;
+scenario signals, hardware, counters, registers, preimages, abandoned;
 scenario die_load, die_store, die_unaligned, die_reserved, die_overflow, die_break, die_divide,
     die_jump, die_odd_jump, die_deadlock, die_abort;

@@ -26,6 +26,7 @@ static const struct {
     {"counters", counters},
     {"registers", registers},
     {"preimages", preimages},
+    {"abandoned", abandoned},
     {"die-load", die_load},
     {"die-store", die_store},
     {"die-unaligned", die_unaligned},

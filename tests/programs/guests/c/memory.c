@@ -1,5 +1,4 @@
 // mmap and its relatives, against a model of what each page must hold.
-#define _GNU_SOURCE
 #include <sys/mman.h>
 
 #include "guest.h"

@@ -31,9 +31,31 @@ static u32 ask(const u8 key[32], u32 piece)
     return prefix[4] << 24 | prefix[5] << 16 | prefix[6] << 8 | prefix[7];
 }
 
+static _Alignas(32) u8 whole[40000], buffer[40000];
+
+// What a pipe would not do: a new key drops what was not read, and the end is the end of a file.
+void abandoned(void)
+{
+    u8 key[32], prefix[8];
+    CHECK(read(5, buffer, 1) == 0);
+    read_input(key);
+    u32 length = ask(key, 32);
+    CHECK(length == 1000);
+    exactly(5, buffer, 3);
+    in_pieces(6, key, 32, 32);
+    CHECK(read(5, prefix, 5) == 5);
+    CHECK(write(6, key, 20) == 20 && write(6, key + 20, 50) == 12);
+    CHECK(read(5, buffer, sizeof buffer) == 8 + 1000);
+    CHECK(buffer[6] == 1000 >> 8 && buffer[7] == (1000 & 0xff));
+    CHECK(read(5, prefix, 8) == 0);
+    key[0] = 9; // no such type
+    CHECK(ask(key, 32) == 0);
+    CHECK(read(5, prefix, 8) == 0);
+    CHECK(read(3, prefix, 8) == 0);
+}
+
 void preimages(void)
 {
-    static _Alignas(32) u8 whole[40000], buffer[40000];
     u8 key[32], hint[] = {0, 0, 0, 5, 'h', 'e', 'l', 'l', 'o', 0, 0, 0, 0}, byte = 0xff;
     read_input(key);
     u32 length = ask(key, 32);
@@ -56,6 +78,7 @@ void preimages(void)
                 CHECK(buffer[i] == 0xee);
             for (u32 i = 64 + offset + rest; i < 300; i++)
                 CHECK(buffer[i] == 0xee);
+            exactly(5, buffer, length - first - rest);
         }
 
     for (u32 piece = 1; piece < 14; piece++) {

@@ -1,5 +1,4 @@
 // Threads of the C library, and the calls below them.
-#define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
