@@ -28,7 +28,19 @@ from unicorn.mips_const import (
 from unicorn.unicorn_py3.unicorn import uclib
 
 from fpvm.cpu import BRANCH_MASK
-from fpvm.isa import EXT, INS, KERNEL, NULL_GUARD, PMON, RDHWR, Call, Cause, Fn, Op
+from fpvm.isa import (
+    EXT,
+    FLOAT_BRANCH,
+    INS,
+    KERNEL,
+    NULL_GUARD,
+    PMON,
+    RDHWR,
+    Call,
+    Cause,
+    Fn,
+    Op,
+)
 from fpvm.jit import inlined, use_code_cache
 from fpvm.memory import (
     ARENA_SIZE,
@@ -150,7 +162,7 @@ def _word_at(ram: Any, tables: Any, address: int) -> Any:
 def _differs(word: int) -> bool:
     """As :func:`fpvm.isa.engines_differ`."""
     opcode, rs, rt = word >> 26, word >> 21 & 31, word >> 16 & 31
-    if opcode in (_COP0, _CACHE) or (word & 0xFC00003F) == PMON:
+    if opcode in (_COP0, _CACHE) or (word & 0xFC00003F) == PMON or word >> 24 == FLOAT_BRANCH:
         return True
     if opcode == _SPECIAL3:
         return (word & 63) not in (EXT, INS, RDHWR)

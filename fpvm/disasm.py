@@ -37,7 +37,14 @@ _SIGN_BRANCHES = {
     Rt.BGEZALL,
 }
 #: Opcodes that are tables of their own, or that have a name but are not in the machine.
-_NOT_AN_INSTRUCTION = {Op.SPECIAL, Op.REGIMM, Op.SPECIAL2, Op.COP0, Op.CACHE}
+_NOT_AN_INSTRUCTION = {
+    Op.SPECIAL,
+    Op.REGIMM,
+    Op.SPECIAL2,
+    Op.SPECIAL3,
+    Op.COP0,
+    Op.CACHE,
+}
 
 
 @dataclass(frozen=True)

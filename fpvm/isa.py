@@ -21,6 +21,8 @@ V0, V1, A0, A1, A2 = 2, 3, 4, 5, 6
 RA = 31
 #: The function of a reserved SPECIAL instruction that QEMU executes.
 PMON = 0x05
+#: Bits 31-24 of the floating-point branches.
+FLOAT_BRANCH = 0x45
 #: The SPECIAL3 functions that raise RI in both engines: the bit fields of release 2, and RDHWR,
 #: which the kernel emulates for thread-local storage.
 EXT, INS, RDHWR = 0x00, 0x04, 0x3B
@@ -190,6 +192,7 @@ def engines_differ(word: int) -> bool:
 
     * Coprocessor 0 and CACHE: Unicorn runs its guest in kernel mode, where they are legal.
     * SPECIAL 05: QEMU's PMON, a firmware call.
+    * The branches of floating point: in a delay slot, they make QEMU abort the process.
     * SPECIAL3, but for three functions: QEMU takes some of its DSP instructions for no-ops if they
       name register 0.
     * A branch-likely over its own delay slot, or one that names registers for which it is never
@@ -200,7 +203,7 @@ def engines_differ(word: int) -> bool:
     and then the specification decides (docs/engines.md).
     """
     opcode, rs, rt = word >> 26, word >> 21 & 31, word >> 16 & 31
-    if opcode in (Op.COP0, Op.CACHE) or word & 0xFC00003F == PMON:
+    if opcode in (Op.COP0, Op.CACHE) or word & 0xFC00003F == PMON or word >> 24 == FLOAT_BRANCH:
         return True
     if opcode == Op.SPECIAL3:
         return word & 63 not in (EXT, INS, RDHWR)
@@ -216,12 +219,18 @@ def engines_differ(word: int) -> bool:
 
 def differing(words: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """:func:`engines_differ` of many words."""
-    found = np.zeros(words.shape, np.bool_)
     opcode = words >> np.uint32(26)
-    suspects = (opcode <= Op.REGIMM) | (opcode == Op.COP0) | (opcode == Op.CACHE)
-    suspects |= opcode == Op.SPECIAL3
-    suspects |= (opcode >= Op.BEQL) & (opcode <= Op.BGTZL)
-    suspects &= (opcode != Op.SPECIAL) | (words & np.uint32(63) == PMON)
-    for index in np.flatnonzero(suspects):
-        found[index] = engines_differ(int(words[index]))
+    rs, rt = words >> np.uint32(21) & np.uint32(31), words >> np.uint32(16) & np.uint32(31)
+    function = words & np.uint32(63)
+    of_sign = (opcode == Op.REGIMM) & (rt & np.uint32(0x0E) == 2)
+    likely = of_sign | ((opcode >= Op.BEQL) & (opcode <= Op.BGTZL))
+    negative = of_sign & (rt & np.uint32(1) == 0)
+    never = np.where(opcode == Op.BNEL, rs == rt, (rs == 0) & (negative | (opcode == Op.BGTZL)))
+    special3 = (opcode == Op.SPECIAL3) & ~np.isin(function, (EXT, INS, RDHWR))
+    pmon = (opcode == Op.SPECIAL) & (function == PMON)
+    over_itself = words & np.uint32(0xFFFF) == 1
+    supervisor = (opcode == Op.COP0) | (opcode == Op.CACHE)
+    float_branch = words >> np.uint32(24) == FLOAT_BRANCH
+    found: NDArray[np.bool_] = likely & (never | over_itself)
+    found |= supervisor | pmon | float_branch | special3
     return found

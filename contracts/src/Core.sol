@@ -36,11 +36,12 @@ library CoreLib {
     uint256 private constant EXIT_CODE = 153;
     uint256 private constant STEP = 154;
     uint256 private constant REGS = 162;
-    /// Behind the state, rounded up to words: where in calldata the unread rest of the proof
-    /// starts, and where the proof ends.
-    uint256 private constant PROOF_REST = 320;
-    uint256 private constant PROOF_END = 352;
-    uint256 private constant CORE_SIZE = 384;
+    /// Behind the state, rounded up to words: where in calldata the proof starts, its unread rest
+    /// starts, and the proof ends.
+    uint256 private constant PROOF_START = 320;
+    uint256 private constant PROOF_REST = 352;
+    uint256 private constant PROOF_END = 384;
+    uint256 private constant CORE_SIZE = 416;
 
     /// The state that packs to `state`. A state has one packing, or two hashes would name one
     /// state; so other bytes revert.
@@ -191,10 +192,10 @@ library CoreLib {
     /// step ← step + 1, modulo 2^64.
     function countStep(Core core) internal pure {
         assembly ("memory-safe") {
-            let at := add(core, STEP)
-            let word := mload(at)
+            let field := add(core, STEP)
+            let word := mload(field)
             let step := shl(192, add(shr(192, word), 1))
-            mstore(at, or(step, shr(64, shl(64, word))))
+            mstore(field, or(step, shr(64, shl(64, word))))
         }
     }
 
@@ -202,8 +203,13 @@ library CoreLib {
 
     /// The proof that `core` is stepped with: the bytes of calldata in [start, end).
     function setProof(Core core, uint256 start, uint256 end) internal pure {
+        core.setWordAt(PROOF_START, bytes32(start));
         core.setWordAt(PROOF_REST, bytes32(start));
         core.setWordAt(PROOF_END, bytes32(end));
+    }
+
+    function proofStart(Core core) internal pure returns (uint256) {
+        return uint256(core.wordAt(PROOF_START));
     }
 
     function proofRest(Core core) internal pure returns (uint256) {
@@ -240,9 +246,9 @@ library CoreLib {
 
     function setUint32At(Core core, uint256 offset, uint32 value) internal pure {
         assembly ("memory-safe") {
-            let at := add(core, offset)
+            let field := add(core, offset)
             // The 28 bytes behind the field stay.
-            mstore(at, or(shl(224, value), shr(32, shl(32, mload(at)))))
+            mstore(field, or(shl(224, value), shr(32, shl(32, mload(field)))))
         }
     }
 

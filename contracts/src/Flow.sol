@@ -8,7 +8,7 @@ type Flow is uint256;
 
 using FlowLib for Flow global;
 
-/// No branch: the step goes on at nextPC.
+// No branch: the step goes on at nextPC.
 Flow constant NEXT = Flow.wrap(1 << 32);
 
 /// The branch to `target` is taken, behind the delay slot.

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// The encodings of the instruction set: names for the numbers that docs/vm.md lists. The same
-/// names as in fpvm/isa.py. An instruction word is a uint256 below 2^32, a register a uint32.
+// The encodings of the instruction set: names for the numbers that docs/vm.md lists. The same
+// names as in fpvm/isa.py. An instruction word is a uint256 below 2^32, a register a uint32.
 
-/// Where every exception goes, and where the kernel starts; the kernel has this range to itself.
+// Where every exception goes, and where the kernel starts; the kernel has this range to itself.
 uint32 constant KERNEL = 0x80000000;
-/// Fetches, loads and stores below this address fault: null pointers, with offsets.
+// Fetches, loads and stores below this address fault: null pointers, with offsets.
 uint32 constant NULL_GUARD = 0x1000;
-/// The registers that an exception writes: its cause, and the address to return to.
+// The registers that an exception writes: its cause, and the address to return to.
 uint256 constant K0 = 26;
 uint256 constant K1 = 27;
-/// The registers of a VM call.
+// The registers of a VM call.
 uint256 constant V0 = 2;
 uint256 constant V1 = 3;
 uint256 constant A0 = 4;
 uint256 constant A1 = 5;
 uint256 constant A2 = 6;
 uint256 constant RA = 31;
-/// The first byte of a preimage key, of the types that the machine knows.
+// The first byte of a preimage key, of the types that the machine knows.
 uint256 constant KECCAK_TYPE = 2;
 uint256 constant SHA256_TYPE = 4;
-/// The exit code of a machine whose kernel raised an exception.
+// The exit code of a machine whose kernel raised an exception.
 uint8 constant UNHANDLED_EXIT_CODE = 255;
 
 /// Bits 31-26.

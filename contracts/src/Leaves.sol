@@ -40,6 +40,32 @@ library Leaves {
         }
     }
 
+    /// The `size` bytes of `leaf` from `start` on, which must not reach beyond it, big-endian.
+    function part(uint256 leaf, uint256 start, uint256 size) internal pure returns (uint256) {
+        unchecked {
+            return leaf >> 8 * (LEAF - start - size) & mask(size);
+        }
+    }
+
+    /// `leaf` with the low `size` bytes of `value` from `start` on.
+    function patched(uint256 leaf, uint256 start, uint256 size, uint256 value)
+        internal
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 shift = 8 * (LEAF - start - size);
+            return (leaf & ~(mask(size) << shift)) | (value & mask(size)) << shift;
+        }
+    }
+
+    /// The low `size` bytes, 32 at the most: 1 << 256 is 0 here, and 0 - 1 is all of them.
+    function mask(uint256 size) private pure returns (uint256) {
+        unchecked {
+            return (1 << 8 * size) - 1;
+        }
+    }
+
     /// No byte of a proof may be left over: a proof with bytes to spare has two encodings.
     function checkUsed(Core core) internal pure {
         if (core.proofRest() != core.proofEnd()) revertProofLength(core, core.proofRest());
@@ -47,7 +73,11 @@ library Leaves {
 
     /// The root of the memory that has `leaf` at `leafAddress`, with the siblings, from the bottom
     /// up, in calldata at `siblings`.
-    function rootOf(uint256 leafAddress, uint256 leaf, uint256 siblings) private pure returns (bytes32 node) {
+    function rootOf(uint256 leafAddress, uint256 leaf, uint256 siblings)
+        private
+        pure
+        returns (bytes32 node)
+    {
         // node, index = leaf, address // LEAF_SIZE
         // for sibling in siblings:
         //     node = keccak256(sibling + node if index & 1 else node + sibling)
@@ -55,7 +85,10 @@ library Leaves {
         assembly ("memory-safe") {
             node := leaf
             let index := shr(5, leafAddress)
-            for { let end := add(siblings, SIBLINGS_SIZE) } lt(siblings, end) { siblings := add(siblings, 32) } {
+            for { let end := add(siblings, SIBLINGS_SIZE) } lt(siblings, end) { siblings := add(
+                siblings,
+                32
+            ) } {
                 // Scratch space holds two words; the node is the second if it is a right child.
                 let place := shl(5, and(index, 1))
                 mstore(place, node)

@@ -124,15 +124,25 @@ def test_a_shorter_history_repeats_its_last_state(height: int, data: st.DataObje
         assert history.base(position) == naive_base(padded[: position + 1])
 
 
-def test_the_three_kinds_of_hash_are_what_they_always_were() -> None:
-    """By value: a contract is deployed against these."""
-    every, history = full(3)
-    assert [
-        bytes.hex(value) for value in (h.leaf(every[0]), h.node(*every[:2]), h.base(*every[:2]))
-    ] == []
-    assert history.root().hex() == ""
-    assert [history.base(position).hex() for position in range(9)] == []
-    assert [node.hex() for node in history.prove_last(4)] == []
+def test_a_history_of_four_steps_by_value() -> None:
+    """A contract is deployed against these: states that are the numbers 0 to 4, as words."""
+    history = History(bytes(32), [number.to_bytes(32) for number in range(1, 5)], 2)
+    root = "b55ae01d8cf8596fa505bd6155f424b6ec7a567326100cd3dc2aa37c100f5375"
+    bases = [
+        "f39a869f62e75cf5f0bf914688a6b289caf2049435d8e68c5c5e6d05e44913f3",
+        "0ad84c9fab3532c10f2b972cd76bc3430d2b94ea3153ffddbcd91ea81a107992",
+        "1e2ad0f57fb3ea45bf901f8370eb34aa6b1e2ccf6491c0563856d022dcb230f8",
+        "7f0f8f2e160d795a617766c44274e00df37c588d8afc2d0fdaf890c77936b989",
+        "3ebc5ef4c566086d733969ce9f30697583c1221b67ba224313c1ea80c62bb27f",
+    ]
+    assert history.root().hex() == root
+    assert [history.base(position).hex() for position in range(5)] == bases
+    assert [node.hex() for node in history.prove_last(4)] == [
+        h.leaf((3).to_bytes(32)).hex(),
+        "251fcb979f14e4dde1a3fd0887ab08d91f9f46b6e577e534a508a6ed6ba33b93",
+        bases[0],
+    ]
+    assert [node.hex() for node in history.prove_last(3)] == [bases[2]]
 
 
 # --- What is refused ------------------------------------------------------------------------------

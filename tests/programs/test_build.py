@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fpvm.elf import kernel_image
 from programs import build
 from programs.build import RECORD, BuildError, differences, main, recorded, sha256
 from programs.recipes import GUESTS, NATIVE
@@ -32,6 +33,10 @@ def checkout(tmp_path: Path) -> Path:
 def test_guests_are_the_recorded_ones() -> None:
     assert set(recorded()) == set(GUESTS)
     assert differences({name: sha256(build.build(name)) for name in GUESTS}) == []
+
+
+def test_the_kernel_that_axonum_carries_is_the_one_that_is_built() -> None:
+    assert kernel_image() == build.build("kernel").read_bytes()
 
 
 def test_guests_do_not_depend_on_the_folder_they_are_built_in(tmp_path: Path) -> None:
