@@ -177,8 +177,6 @@ def run(
             raise UsageError(f"{error}; not saved: {session.explain(second)}") from None
         raise UsageError(f"{error}; saved step {running.step:,} to {path}") from None
     state = running.state()
-    if save:
-        checkpoint.save(save, state, running.memory)
     document = _describe(state, at.symbols)
     document["seconds"] = round(ran.seconds, 3)
     document["stepsPerSecond"] = round((state.step - first) / max(ran.seconds, 1e-9))
@@ -187,6 +185,8 @@ def run(
     if as_json:
         document["stdout"], document["stderr"] = kept.text(STDOUT), kept.text(STDERR)
     _print(document, as_json)
+    if save:  # last, so that a run whose state cannot be saved is not all lost
+        checkpoint.save(save, state, running.memory)
     if state.exited and state.exit_code:
         raise typer.Exit(REFUTED)
 
@@ -248,7 +248,7 @@ def trace_(
     for index, state_hash in enumerate(trace(running, first, stride, count or session.FOREVER)):
         hashes.append(state_hash)
         if not as_json:
-            print(f"{first + index * stride:>20,}  {_hex(state_hash)}")
+            print(f"{first + index * stride:>20,}  {_hex(state_hash)}", flush=True)
     document: dict[str, Any] = {"from": first, "stride": stride}
     if height is not None:
         document["height"] = height

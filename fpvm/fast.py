@@ -162,7 +162,6 @@ class FastMachine(Machine):
         # A fetch: the page holds an encoding that the engines differ on.
         if core.pc == (block + size) & MASK32 and size >= 8 and is_likely(self.word(core.pc - 8)):
             core.step -= 1  # as on_block does
-        self._specify()
         while core.pc >> 12 == page and core.step < until and not core.exited:
             self._specify()
 

@@ -10,7 +10,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fpvm.keccak import keccak256
 from fpvm.merkle import DEPTH, LEAF_SIZE, LeafProof
@@ -119,7 +119,7 @@ def loads(text: str) -> Claim:
     if len(text) > MAX_FILE:
         raise ProofFileError(f"a proof file has at most {MAX_FILE} characters")
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ProofFileError(f"not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -148,10 +148,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise ValueError("two fields of one object have the same name")
     return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
 
 
 def _check_names(document: dict[str, Any], prefix: str, names: Iterable[str]) -> None:

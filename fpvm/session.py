@@ -188,17 +188,18 @@ class _Display:
         self._first, self._begun = running.step, time.perf_counter()
         total = until if until < FOREVER else None
         self._task = self._progress.add_task("", total=total, completed=running.step)
-        self._shown = quiet or not terminal.is_terminal
+        self._may_show, self._shown = not quiet and terminal.is_terminal, False
 
     def __enter__(self) -> _Display:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+        if self._shown:  # or it would print an empty line
+            self._progress.stop()
 
     def update(self) -> None:
         elapsed, step = time.perf_counter() - self._begun, self._machine.step
-        if not self._shown and elapsed > PATIENCE:
+        if self._may_show and not self._shown and elapsed > PATIENCE:
             self._progress.start()
             self._shown = True
         rate = (step - self._first) / elapsed / 1e6

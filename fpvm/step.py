@@ -169,7 +169,7 @@ def take_exception(core: Core, fault: Fault) -> None:
     if core.pc >= KERNEL:
         core.exited, core.exit_code, core.output = True, UNHANDLED_EXIT_CODE, ZERO_WORD
         return
-    core.regs[K0] = fault.cause
+    core.regs[K0] = int(fault.cause)
     core.regs[K1] = core.pc if fault.return_to is None else fault.return_to
     core.pc, core.next_pc = KERNEL, KERNEL + 4
 

@@ -74,17 +74,14 @@ void ranges_remove(struct ranges *set, uint32_t low, uint32_t high)
 uint32_t ranges_gap(const struct ranges *set, uint32_t size, uint32_t low, uint32_t high)
 {
     uint32_t i = ranges_find(set, high - 1);
-    if (i < set->count && set->at[i].low < high) {
+    if (i < set->count && set->at[i].low < high)
         high = set->at[i].low;
-    }
     while (high > low && high - low >= size) {
-        uint32_t floor = i > 0 ? set->at[i - 1].high : 0;
-        if (floor < low)
-            floor = low;
-        if (high > floor && high - floor >= size)
+        uint32_t below = i > 0 ? set->at[i - 1].high : low;
+        if (high - below >= size)
             return high - size;
         if (i == 0)
-            return 0;
+            break;
         high = set->at[--i].low;
     }
     return 0;

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fpvm.isa import KERNEL, Fn, Fn2, Op, Rt, engines_differ
+from fpvm.isa import A0, A1, A2, K1, KERNEL, Fn, Fn2, Op, Rt, engines_differ
 from fpvm.keccak import keccak256
 from tests.fpvm.machines import (
     BREAK,
@@ -25,10 +25,10 @@ from tests.fpvm.machines import (
     SKIP,
     Setup,
     assemble,
-    beq,
     imm,
     jr,
     jump,
+    li,
     loop,
     regimm,
     special,
@@ -199,8 +199,8 @@ def _tame(rng: random.Random) -> int:
 def pages_of_words(rng: random.Random, count: int) -> Iterator[list[int]]:
     """Words by the page, until about ``count`` have come.
 
-    The engines differ on all words of a page, or on none: one such word would send the whole page to
-    the specification, and hide the others.
+    The engines differ on all words of a page, or on none: one such word would send the whole page
+    to the specification, and hide the others.
     """
     deck: list[tuple[int, int]] = []
     waiting: dict[bool, list[int]] = {False: [], True: []}
@@ -219,125 +219,181 @@ def pages_of_words(rng: random.Random, count: int) -> Iterator[list[int]]:
 
 # --- Programs -------------------------------------------------------------------------------------
 
+#: A kernel that shows something, and returns behind what faulted.
+_TELL = assemble(
+    imm(Op.ORI, 0, A0, 1), imm(Op.ORI, 0, A2, 4), syscall(5), imm(Op.ADDIU, K1, K1, 4), jr(K1), NOP
+)
+#: Registers with a purpose: pointers to data and to code, an instruction to patch in, a counter.
+_DATA_POINTERS, _CODE_POINTERS, _PATCH, _COUNTER = (16, 17, 18, 19), (20, 21, 22, 23), 25, 24
+
 
 class Writer:
     """Writes one random program; what it is fond of changes from program to program."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)
+        self.rng = rng = random.Random(seed)
         #: Code that starts shortly before a page ends, or anywhere.
-        self.at = CODE + self.rng.choice((0, 0xF00, 0xF80, 0xFC0, 0xFF0, 0xFFC))
-        self.length = self.rng.choice((16, 40, 100, 300))
+        self.at = CODE + rng.choice((0, 0xF00, 0xF80, 0xFC0, 0xFF0, 0xFFC))
+        self.length = rng.choice((16, 40, 100, 300))
         kinds = (
-            *(self.arithmetic, self.arithmetic, self.memory, self.memory, self.branch, self.likely),
-            *(self.jump, self.trap, self.call, self.linked, self.patch, self.anything),
+            *(self.arithmetic, self.memory, self.branch, self.likely, self.jump, self.trap),
+            *(self.call, self.linked, self.patch, self.preimage, self.anything, self.repeat),
         )
-        self.kinds = [kind for kind in kinds for _ in range(self.rng.choice((0, 1, 3, 10)))]
+        self.kinds = [kind for kind in kinds for _ in range(rng.choice((0, 1, 3, 10)))]
         self.kinds = self.kinds or [self.arithmetic]
 
     def setup(self) -> Setup:
-        """The program in a random state. Registers 16-19 point to data, 20-23 to code."""
+        """The program in a random state. At its end it starts again, most of the time."""
         rng = self.rng
-        pool = values(rng, self.at)
-        fields = random_fields(rng, pool)
+        fields = random_fields(rng, values(rng, self.at))
         regs = list(fields.pop("regs"))  # type: ignore[call-overload]
-        for number in range(16, 24):
-            regs[number] = self.pointer(DATA, 3 * PAGE) if number < 20 else self.code_address()
-        code = [rng.choice(self.kinds)() for _ in range(self.length)]
+        for number in _DATA_POINTERS:
+            regs[number] = self.pointer(DATA, 3 * PAGE)
+        for number in _CODE_POINTERS:
+            regs[number] = self.code_address()
+        regs[_PATCH] = self.instruction()
+        code: list[int] = []
+        if rng.random() < 0.05:  # longer than any block
+            code += self.arithmetic() * 240
+            code += [rng.choice((NOP, code[0])) for _ in range(rng.randrange(28, 34))]
+        while len(code) < self.length:
+            code += rng.choice(self.kinds)()
+        again = [jump(self.at), self.instruction()] if rng.random() < 0.8 else loop()
+        kernels = (SKIP, SKIP, SKIP, SKIP, _TELL, _TELL, RETURN, assemble(self.anything()))
         memory = {
-            self.at: assemble(code, loop()),
-            KERNEL: rng.choice((SKIP, SKIP, RETURN, assemble(self.anything(), self.anything()))),
+            self.at: assemble(code, again),
+            KERNEL: rng.choice(kernels),
             DATA: rng.randbytes(256),
         }
         return Setup(memory, self.at, dict(enumerate(regs)), fields)
 
     def pointer(self, base: int, size: int) -> int:
-        aligned = self.rng.random() < 0.9
+        aligned = self.rng.random() < 0.95
         return base + (4 * self.rng.randrange(size // 4) if aligned else self.rng.randrange(size))
 
     def code_address(self) -> int:
+        """Somewhere in the program; often where a page ends."""
+        if self.at % PAGE > 0xE00 and self.rng.random() < 0.4:
+            return (self.at & -PAGE) + PAGE + 4 * self.rng.randrange(-2, 2)
         return self.pointer(self.at, 4 * self.length)
 
     def register(self) -> int:
-        """Any register, but rarely one that points somewhere."""
+        """Any register, but rarely one with a purpose."""
         number = self.rng.randrange(32)
-        return number if number < 16 or self.rng.random() < 0.1 else number & 15
+        return number if number < 16 or self.rng.random() < 0.05 else number & 15
 
-    def arithmetic(self) -> int:
+    def instruction(self) -> int:
+        """One word, of a kind that is worth patching in."""
+        kinds = (self.arithmetic, self.branch, self.jump, self.likely, self.memory, self.anything)
+        return self.rng.choice(kinds)()[0]
+
+    def arithmetic(self) -> list[int]:
         rng, a, b, c = self.rng, self.register(), self.register(), self.register()
         safe = [fn for fn in Fn if fn not in (Fn.JR, Fn.JALR, Fn.SYSCALL, Fn.BREAK) and fn < 0x30]
         opcode = rng.choice([op for op in Op if Op.ADDIU <= op <= Op.LUI])
-        return rng.choice(
+        word = rng.choice(
             (
                 special(rng.choice(safe), a, b, c, rng.randrange(32)),
                 special2(rng.choice(list(Fn2)), a, b, c),
                 imm(opcode, a, b, rng.choice((0, 1, -1, 4, rng.randrange(1 << 16)))),
             )
         )
+        return [word]
 
-    def memory(self) -> int:
+    def memory(self) -> list[int]:
         rng = self.rng
         opcode = rng.choice([op for op in Op if Op.LB <= op <= Op.SWR])
-        aligned = -4 if opcode in (Op.LW, Op.SW) else -2 if opcode in (Op.LH, Op.LHU, Op.SH) else -1
+        size = 4 if opcode in (Op.LW, Op.SW) else 2 if opcode in (Op.LH, Op.LHU, Op.SH) else 1
         offset = rng.choice((0, 0, 1, 2, 3, 4, 31, 32, -4, -1, 4095, 4096))
         if rng.random() < 0.97:
-            offset &= aligned
-        return imm(opcode, rng.randrange(16, 20), self.register(), offset)
+            offset &= -size
+        return [imm(opcode, rng.choice(_DATA_POINTERS), self.register(), offset)]
 
-    def branch(self) -> int:
+    def branch(self) -> list[int]:
         rng, a, b = self.rng, self.register(), self.register()
-        offset = rng.choice((-9, -5, -3, -2, -1, 0, 1, 2, 3, 5, 9))
+        offset = rng.choice((-9, -3, -2, 0, 1, 1, 2, 2, 3, 3, 5, 5, 9, 9))
         kind = rng.choice((Rt.BLTZ, Rt.BGEZ, Rt.BLTZAL, Rt.BGEZAL))
         opcode = rng.choice((Op.BEQ, Op.BNE, Op.BLEZ, Op.BGTZ))
-        return rng.choice((imm(opcode, a, b, offset), regimm(kind, a, offset), beq(a, a, offset)))
+        return [rng.choice((imm(opcode, a, b, offset), regimm(kind, a, offset)))]
 
-    def likely(self) -> int:
+    def likely(self) -> list[int]:
         rng, a, b = self.rng, self.register(), self.register()
-        # An offset of 1 keeps the page from Unicorn: once in a while.
-        offset = rng.choice((-9, -5, -3, -2, -1, 0, 2, 3, 5, 9, 2 if rng.random() < 0.95 else 1))
+        offset = rng.choice((-9, -3, -2, 0, 2, 2, 3, 3, 5, 5, 9, 9))
         kind = rng.choice((Rt.BLTZL, Rt.BGEZL, Rt.BLTZALL, Rt.BGEZALL))
         opcode = rng.choice((Op.BEQL, Op.BNEL, Op.BLEZL, Op.BGTZL))
         word = rng.choice((imm(opcode, a, b, offset), regimm(kind, a, offset)))
-        return word if not engines_differ(word) or rng.random() < 0.02 else NOP
+        # What keeps a page from Unicorn: once in a while.
+        return [word if not engines_differ(word) or rng.random() < 0.01 else NOP]
 
-    def jump(self) -> int:
-        rng, target = self.rng, self.rng.randrange(20, 24)
-        return rng.choice(
+    def jump(self) -> list[int]:
+        rng, target = self.rng, self.rng.choice(_CODE_POINTERS)
+        word = rng.choice(
             (
                 jump(self.code_address(), rng.choice((Op.J, Op.JAL))),
                 jr(target),
-                special(Fn.JALR, target, 0, rng.choice((31, target, self.register()))),
+                special(Fn.JALR, target, 0, rng.choice((31, self.register()))),
+                jr(31),
             )
         )
+        return [word]
 
-    def trap(self) -> int:
+    def trap(self) -> list[int]:
         rng, a, b, c = self.rng, self.register(), self.register(), self.register()
         kind = rng.choice((Rt.TGEI, Rt.TGEIU, Rt.TLTI, Rt.TLTIU, Rt.TEQI, Rt.TNEI))
         condition = rng.choice((Fn.TGE, Fn.TGEU, Fn.TLT, Fn.TLTU, Fn.TEQ, Fn.TNE))
-        return rng.choice(
+        word = rng.choice(
             (
                 special(rng.choice((Fn.ADD, Fn.SUB)), a, b, c),
                 imm(Op.ADDI, a, b, rng.choice((1, -1, 0x7FFF))),
                 regimm(kind, a, rng.choice((0, 1, -1))),
                 special(condition, a, b),
-                imm(rng.choice((Op.LW, Op.SH, Op.LL)), rng.randrange(16, 20), b, 1),
+                imm(rng.choice((Op.LW, Op.SH, Op.LL)), rng.choice(_DATA_POINTERS), b, 1),
                 imm(rng.choice((Op.LB, Op.SW)), 0, b, rng.randrange(0x1000)),
                 BREAK,
                 RDHWR,
             )
         )
+        return [word]
 
-    def call(self) -> int:
-        return syscall(self.rng.choice((0, 0, 0, 2, 3, 4, 4, 5, 6, 1 if self.rng.random() < 0.1 else 0)))
+    def call(self) -> list[int]:
+        """A call of any kind; to WRITE with arguments that show something."""
+        code = self.rng.choice((0, 0, 0, 2, 3, 4, 5, 6, 1 if self.rng.random() < 0.1 else 0))
+        if code != 5:
+            return [syscall(code)]
+        channel = self.rng.choice((1, 2, 3))
+        show = [imm(Op.ORI, 0, A0, channel), imm(Op.ORI, 0, A2, 5), syscall(5)]
+        return [imm(Op.ADDIU, self.rng.choice(_DATA_POINTERS), A1), *show]
 
-    def linked(self) -> int:
-        return imm(self.rng.choice((Op.LL, Op.SC)), 16, self.register(), self.rng.choice((0, 0, 4)))
+    def preimage(self) -> list[int]:
+        """Select a key, read some of its preimage, to a page that was written or was not."""
+        rng, base = self.rng, self.rng.choice(_DATA_POINTERS)
+        key = [*li(A0, DATA + 32 * rng.randrange(9)), syscall(3)]
+        write = [imm(Op.SB, base, self.register(), rng.randrange(64))]
+        read = [imm(Op.ADDIU, base, A0, rng.randrange(64)), imm(Op.ORI, 0, A1, rng.randrange(80))]
+        some = rng.choice((key, [], []))
+        return [*some, *rng.choice((write, [])), *read, syscall(4)]
 
-    def patch(self) -> int:
+    def linked(self) -> list[int]:
+        offset, rt = self.rng.choice((0, 0, 4)), self.register()
+        between = self.arithmetic() if self.rng.random() < 0.7 else self.memory()
+        start, end = imm(Op.LL, 16, rt, 0), imm(Op.SC, 16, self.register(), offset)
+        return self.rng.choice(([start], [end], [start, end], [start, *between, end]))
+
+    def patch(self) -> list[int]:
         """A store to code."""
-        rng = self.rng
-        opcode = rng.choice((Op.SW, Op.SB, Op.SWL, Op.SC))
-        return imm(opcode, rng.randrange(20, 24), self.register(), 4 * rng.randrange(-2, 3))
+        rng, opcode = self.rng, self.rng.choice((Op.SW, Op.SW, Op.SW, Op.SB, Op.SWL, Op.SC))
+        rt = _PATCH if rng.random() < 0.8 else self.register()
+        store = imm(opcode, rng.choice(_CODE_POINTERS), rt, 4 * rng.randrange(-2, 3))
+        load = li(_PATCH, self.instruction())
+        return [*(load if rng.random() < 0.5 else []), store]
 
-    def anything(self) -> int:
-        return random_word(self.rng, self.rng.choice(SELECTORS + _OWN))
+    def repeat(self) -> list[int]:
+        """A loop of a few rounds."""
+        rng, body = self.rng, self.arithmetic() + self.memory() + self.arithmetic()
+        start = imm(Op.ORI, 0, _COUNTER, rng.randrange(1, 12))
+        opcode = rng.choice((Op.BGTZ, Op.BGTZ, Op.BGTZL))
+        back = imm(opcode, _COUNTER, 0, -len(body) - 1)
+        return [start, *body, back, imm(Op.ADDIU, _COUNTER, _COUNTER, -1)]
+
+    def anything(self) -> list[int]:
+        return [random_word(self.rng, self.rng.choice(SELECTORS + _OWN))]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from hypothesis import settings
 
+from fpvm.fast import FastMachine
 from fpvm.isa import K1, KERNEL, Fn, Fn2, Op, Rt
 from fpvm.machine import Machine
 from fpvm.memory import Memory
@@ -50,6 +51,9 @@ def regimm(kind: int, rs: int = 0, value: int = 0) -> int:
     """A word with opcode REGIMM."""
     return imm(Op.REGIMM, rs, kind, value)
 
+
+#: A word, or a list of words and of lists.
+Words = Any
 
 NOP = 0
 BREAK = special(Fn.BREAK)
@@ -103,10 +107,11 @@ def loop() -> list[int]:
     return [beq(0, 0, -1), NOP]
 
 
-def assemble(*words: int | list[int]) -> bytes:
+def assemble(*words: Words) -> bytes:
     """The bytes of ``words``, lists of words among them."""
-    flat = [w for word in words for w in (word if isinstance(word, list) else [word])]
-    return struct.pack(f">{len(flat)}I", *flat)
+    return b"".join(
+        assemble(*word) if isinstance(word, list) else struct.pack(">I", word) for word in words
+    )
 
 
 #: A kernel that returns behind what faulted, and counts in s8.
@@ -163,7 +168,8 @@ M = TypeVar("M", bound=Machine)
 class Setup:
     """A machine before its first step.
 
-    ``memory``: bytes by address. ``regs``: registers by number. ``fields``: other fields of the state.
+    ``memory``: bytes by address. ``regs``: registers by number. ``fields``: the state's other
+    fields.
     """
 
     memory: Mapping[int, bytes]
@@ -185,10 +191,18 @@ class Setup:
         return engine(state, memory, oracle or Preimages(*self.preimages), Screen())
 
 
-def program(*words: int | list[int], at: int = CODE, kernel: bytes = SKIP, **fields: object) -> Setup:
-    """Code, and a kernel; ``fields`` are those of :class:`Setup`, its memory comes on top."""
-    memory = {at: assemble(*words), KERNEL: kernel, **fields.pop("memory", {})}  # type: ignore[dict-item]
-    return Setup(memory, pc=fields.pop("pc", at), **fields)  # type: ignore[arg-type]
+def program(
+    *words: Words,
+    at: int = CODE,
+    kernel: bytes = SKIP,
+    memory: Mapping[int, bytes] | None = None,
+    regs: Mapping[int, int] | None = None,
+    preimages: tuple[bytes, ...] = (),
+    **fields: object,
+) -> Setup:
+    """Code, where the machine starts, and a kernel; ``memory`` comes on top of them."""
+    content = {at: assemble(*words), KERNEL: kernel, **(memory or {})}
+    return Setup(content, at, regs or {}, fields, preimages)
 
 
 def registers(machine: Machine) -> State:
@@ -201,3 +215,48 @@ def shown(machine: Machine) -> list[tuple[int, bytes]]:
     screen = machine.surroundings._console
     assert isinstance(screen, Screen)
     return screen.shown
+
+
+#: Far enough for Unicorn to be worth entering, so that a run in slices of this size uses it.
+SLICE = 25
+
+
+def agree(setup: Setup, steps: int = 120, offsets: Iterable[int] = range(SLICE)) -> None:
+    """Assert that both engines are in one state at every step, wherever the fast one is stopped.
+
+    It is run in slices from each of ``offsets``, with and without a look at the memory root on the
+    way, and in one piece to every third step. With all offsets, it is stopped at every step.
+    """
+    spec = setup.start(Machine)
+    states = []
+    for step in range(steps + 1):
+        spec.run(step)
+        states.append(spec.state())
+    for offset in offsets:
+        fast = setup.start(FastMachine)
+        for until in (*range(offset, steps, SLICE), steps):
+            fast.run(until)
+            if offset % 2:
+                assert fast.state() == states[until], f"slices from {offset}, step {until}"
+            bare = replace(states[until], mem_root=ZERO_WORD)
+            assert registers(fast) == bare, f"slices from {offset}, step {until}"
+        assert fast.state() == states[-1], f"slices from {offset}, the end"
+        assert shown(fast) == shown(spec), f"slices from {offset}"
+    for until in (*range(SLICE, steps, 3), steps):
+        fast = setup.start(FastMachine)
+        fast.run(until)
+        assert fast.state() == states[until], f"in one piece to step {until}"
+
+
+def agree_at(setup: Setup, *stops: int) -> None:
+    """Assert that both engines are in one state at each of ``stops``: run to in slices, and at
+    once."""
+    spec, slices = setup.start(Machine), setup.start(FastMachine)
+    for stop in stops:
+        spec.run(stop)
+        slices.run(stop)
+        assert slices.state() == spec.state(), f"stopped at step {stop}"
+    at_once = setup.start(FastMachine)
+    at_once.run(stops[-1])
+    assert at_once.state() == spec.state(), f"run to step {stops[-1]}"
+    assert shown(slices) == shown(at_once) == shown(spec)

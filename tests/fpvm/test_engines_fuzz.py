@@ -1,7 +1,7 @@
 """The engines agree on random words in random states, and on random programs.
 
-In CI a fixed selection; ``AXONUM_FUZZ=1000000`` in the environment asks for that many words, and for
-programs in proportion (docs/engines.md has the figures of the last long run).
+In CI a fixed selection; ``AXONUM_FUZZ=1000000`` in the environment asks for that many words, and
+for programs in proportion (docs/engines.md has the figures of the last long run).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // Signals of faults, RDHWR, registers, and deaths.
 #include <pthread.h>
-#include <setjmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <ucontext.h>
 
@@ -21,6 +21,16 @@ static void skip(int signal, siginfo_t *info, void *context)
     machine->pc += step;
     on_other_stack = (u8 *)&machine - other_stack < (long)sizeof other_stack &&
                      (u8 *)&machine > other_stack;
+}
+
+// A handler that leaves nothing as it was.
+static void scramble(int signal, siginfo_t *info, void *context)
+{
+    skip(signal, info, context);
+    __asm__ volatile("li $10, 1\nli $15, 2\nli $24, 3\nmthi $0\nmtlo $0"
+                     :
+                     :
+                     : "$10", "$15", "$24", "hi", "lo");
 }
 
 static void handle(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
@@ -47,6 +57,15 @@ static void count_nested(int signal, siginfo_t *info, void *context)
         FAULT("lw $9, 0($8)", 16);
     depth--;
     skip(signal, info, context);
+}
+
+// A new thread does not inherit what is pending.
+static void *unblock(void *)
+{
+    sigset_t all;
+    sigfillset(&all);
+    CHECK(sigprocmask(SIG_UNBLOCK, &all, NULL) == 0);
+    return NULL;
 }
 
 void signals(void)
@@ -90,6 +109,18 @@ void signals(void)
     CHECK(caught == SIGSEGV && address == 4 && *(u32 *)at >> 16 == 0x1000);
     step = 4;
 
+    // The handler's registers are its own.
+    u32 kept[5];
+    handle(SIGSEGV, scramble, 0);
+    __asm__ volatile("li $10, 21\nli $15, 22\nli $24, 23\nmthi $10\nmtlo $15\n"
+                     "lw $8, 24($0)\n"
+                     "move %0, $10\nmove %1, $15\nmove %2, $24\nmfhi %3\nmflo %4"
+                     : "=r"(kept[0]), "=r"(kept[1]), "=r"(kept[2]), "=r"(kept[3]), "=r"(kept[4])
+                     :
+                     : "$8", "$10", "$15", "$24", "hi", "lo");
+    CHECK(address == 24 && kept[0] == 21 && kept[1] == 22 && kept[2] == 23);
+    CHECK(kept[3] == 21 && kept[4] == 22);
+
     stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof other_stack}, old;
     CHECK(sigaltstack(&stack, &old) == 0 && old.ss_flags == SS_DISABLE);
     handle(SIGSEGV, skip, SA_ONSTACK);
@@ -112,7 +143,9 @@ void signals(void)
     CHECK(raise(SIGUSR1) == 0 && kill(1, SIGUSR1) == 0 && caught == 0);
     struct sigaction now;
     CHECK(sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_sigaction == skip);
-    handle(SIGUSR1, count_nested, 0);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, unblock, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    CHECK(caught == 0);
     signal(SIGUSR1, SIG_IGN);
     CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0 && caught == 0);
     CHECK(raise(SIGUSR1) == 0 && raise(SIGCHLD) == 0 && raise(SIGURG) == 0);
@@ -121,10 +154,31 @@ void signals(void)
 
 // ---- registers ------------------------------------------------------------------------------------
 
+static volatile bool done;
+
+// A thread whose registers are all different.
+static void *disturb(void *)
+{
+    while (!done) {
+        register u32 v0 __asm__("$2") = SYS_sched_yield;
+        __asm__ volatile("li $8, 1\nli $9, 1\nli $10, 1\nli $11, 1\nli $12, 1\nli $13, 1\n"
+                         "li $14, 1\nli $15, 1\nli $24, 1\nli $25, 1\nmthi $8\nmtlo $8\n"
+                         "syscall"
+                         : "+r"(v0)
+                         :
+                         : "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$24",
+                           "$25", "hi", "lo", "memory");
+    }
+    return NULL;
+}
+
 // A system call, and the emulation of RDHWR, change nothing but their results.
 void registers(void)
 {
     static u32 before[32], after[32];
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, disturb, NULL) == 0);
+    sched_yield();
     for (u32 i = 0; i < 32; i++)
         before[i] = 0x01010101 * i + 0x1000;
     before[2] = SYS_sched_yield;
@@ -150,6 +204,8 @@ void registers(void)
                      : "r"(before), "i"(after)
                      : "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12",
                        "$13", "$14", "$15", "$24", "$25", "hi", "lo", "memory");
+    done = true;
+    CHECK(pthread_join(thread, NULL) == 0);
     u32 thread_pointer = (u32)__builtin_thread_pointer();
     for (u32 i = 0; i < 28; i++)
         if (i == 2 || i == 7)
