@@ -1,4 +1,4 @@
-"""Guest memory: what is written is read, and the root is that of the tree that docs/vm.md defines."""
+"""Guest memory: what is written is read; the root is that of the tree that docs/vm.md defines."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def tree() -> MerkleTools:
 
 
 def test_a_subtree_is_that_of_merkletools(tree):
-    """Four pages, aligned: a subtree of 512 leaves. The path above it is short enough to hash here."""
+    """Four pages, aligned: a subtree of 512 leaves. The path above it is hashed here."""
     rng = np.random.default_rng(3)
     content = rng.bytes(3 * PAGE) + bytes(PAGE)
     memory = Memory()
