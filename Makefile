@@ -5,13 +5,14 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: demo test bench setup lint programs kernel qemu clean help
+.PHONY: demo test bench setup lint programs kernel contracts qemu clean help
 
 help:
 	@echo "make demo      build a Go program for the VM, run it, prove a step, verify the proof"
 	@echo "make test      everything that CI checks: lint, types, all tests"
 	@echo "make bench     the benchmarks (bench/README.md), as a table and as JSON"
 	@echo "make programs  the guest programs, into programs/build/"
+	@echo "make contracts the contracts' committed artifacts, by the pinned solc"
 	@echo "make kernel    the guest kernel, and its committed copy in fpvm/data/"
 
 demo: setup
@@ -37,6 +38,10 @@ programs: setup
 kernel: setup
 	@$(PYTHON) -m programs.build kernel
 	@cp programs/build/kernel.elf fpvm/data/kernel.elf
+
+# The same for the contracts' artifacts.
+contracts: setup
+	@$(PYTHON) -m contracts.build
 
 setup: $(READY)
 

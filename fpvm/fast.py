@@ -223,7 +223,9 @@ class FastMachine(Machine):
         """
         memory, end = self.memory, (page + 1) * PAGE_SIZE
         self._control[cb.DROPPING] = 1
-        self._engine.ctl_remove_cache(page * PAGE_SIZE, end)
-        if page + 1 < PAGES and memory.flags[page + 1] & CODE:
-            self._engine.ctl_remove_cache(end, end + 4)
-        self._control[cb.DROPPING] = 0
+        try:
+            self._engine.ctl_remove_cache(page * PAGE_SIZE, end)
+            if page + 1 < PAGES and memory.flags[page + 1] & CODE:
+                self._engine.ctl_remove_cache(end, end + 4)
+        finally:
+            self._control[cb.DROPPING] = 0

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from hypothesis import settings
 
 from fpvm.fast import FastMachine
-from fpvm.isa import K1, KERNEL, Fn, Fn2, Op, Rt
+from fpvm.isa import A0, A1, A2, K1, KERNEL, Fn, Fn2, Op, Rt
 from fpvm.machine import Machine
 from fpvm.memory import Memory
 from fpvm.oracle import Source, keccak_key, sha256_key
@@ -216,6 +216,43 @@ def shown(machine: Machine) -> list[tuple[int, bytes]]:
     assert isinstance(screen, Screen)
     return screen.shown
 
+
+# --- A program with something of everything -------------------------------------------------------
+
+FIRST, SECOND = (
+    b"the first preimage, of more than one leaf",
+    b"THE SECOND, AND IT IS LONGER THAN THE FIRST",
+)
+KEYS = {DATA: keccak_key(FIRST) + keccak_key(SECOND)}
+
+
+def write(channel: int, address: int, length: int) -> list[int]:
+    return [*li(A0, channel), *li(A1, address), *li(A2, length), syscall(5)]
+
+
+def select(which: int) -> list[int]:
+    return [*li(A0, DATA + 32 * which), syscall(3)]
+
+
+def read(to: int, offset: int) -> list[int]:
+    return [*li(A0, to), *li(A1, offset), syscall(4)]
+
+
+#: An overflow if 8 holds INT_MAX. Unicorn does not say where in its block such a fault happened.
+OVERFLOW = special(Fn.ADD, 8, 8, 10)
+
+#: Faults and system calls, loads and stores, a loop, a preimage, and an exit with code 3.
+MIXED = program(
+    select(0), li(16, DATA), addiu(17, 0, 12),
+    sw(17, 0x400, 16), OVERFLOW, lw(2, 0x401, 16), read(DATA + 0x100, 8), write(1, DATA + 0x100, 4),
+    syscall(0), NOP, RDHWR, BREAK, imm(Op.LL, 16, 3, 0x400), imm(Op.SC, 16, 8, 0x400),
+    addiu(17, 17, -1), bne(17, 0, -23), addu(9, 9, 2),
+    li(A0, 3), li(A1, DATA + 0x100), syscall(1), NOP,
+    regs={8: 0x7FFF_FFFF}, memory=KEYS, preimages=(FIRST,),
+)  # fmt: skip
+
+
+# --- Agreement ------------------------------------------------------------------------------------
 
 #: Far enough for Unicorn to be worth entering, so that a run in slices of this size uses it.
 SLICE = 25

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fpvm.isa import KERNEL, Cause
+from fpvm.isa import K0, K1, KERNEL, Cause
 from fpvm.state import State
 from fpvm.step import MASK32, Core, step
 from tests.fpvm.machines import CODE
@@ -83,6 +83,7 @@ def core(
 ) -> Core:
     """A core about to execute ``word`` at ``pc``, with these registers, memory and other fields."""
     values = [0] * 32
+    values[K0], values[K1] = 0x2626, 0x2727  # so that an exception changes both
     for number, value in (regs or {}).items():
         values[number] = value & MASK32
     fields = {"next_pc": (pc + 4) & MASK32, "regs": tuple(values), **fields}

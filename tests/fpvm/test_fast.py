@@ -9,71 +9,44 @@ import pytest
 
 from fpvm.cpu import EngineError
 from fpvm.fast import FastMachine
-from fpvm.isa import A0, A1, A2, K1, Fn, Op
+from fpvm.isa import K1, Op
 from fpvm.machine import HINT, STDERR, STDOUT, Machine, PreimageReached
+from fpvm.memory import FRAMES_USED, Memory
 from fpvm.oracle import keccak_key
 from fpvm.state import ZERO_WORD
 from tests.fpvm.machines import (
-    BREAK,
     CODE,
     DATA,
+    FIRST,
+    KEYS,
+    MIXED,
     NOP,
+    OVERFLOW,
     PAGE,
-    RDHWR,
+    SECOND,
     Preimages,
     Screen,
     addiu,
     addu,
     assemble,
     beq,
-    bne,
     imm,
     jr,
     jump,
-    li,
     loop,
     lw,
     program,
+    read,
     registers,
+    select,
     shown,
-    special,
     sw,
-    syscall,
+    write,
 )
 
 ENGINES = [Machine, FastMachine]
-#: An overflow if 8 holds INT_MAX. Unicorn does not say where in its block such a fault happened.
-OVERFLOW = special(Fn.ADD, 8, 8, 10)
 WORK = [addiu(9, 9, 1)] * 40
 MAX = 0x7FFF_FFFF
-FIRST, SECOND = (
-    b"the first preimage, of more than one leaf",
-    b"THE SECOND, AND IT IS LONGER THAN THE FIRST",
-)
-KEYS = {DATA: keccak_key(FIRST) + keccak_key(SECOND)}
-
-
-def write(channel: int, address: int, length: int) -> list[int]:
-    return [*li(A0, channel), *li(A1, address), *li(A2, length), syscall(5)]
-
-
-def select(which: int) -> list[int]:
-    return [*li(A0, DATA + 32 * which), syscall(3)]
-
-
-def read(to: int, offset: int) -> list[int]:
-    return [*li(A0, to), *li(A1, offset), syscall(4)]
-
-
-#: Faults and system calls, loads and stores, a loop, a preimage, and an exit with code 3.
-MIXED = program(
-    select(0), li(16, DATA), addiu(17, 0, 12),
-    sw(17, 0x400, 16), OVERFLOW, lw(2, 0x401, 16), read(DATA + 0x100, 8), write(1, DATA + 0x100, 4),
-    syscall(0), NOP, RDHWR, BREAK, imm(Op.LL, 16, 3, 0x400), imm(Op.SC, 16, 8, 0x400),
-    addiu(17, 17, -1), bne(17, 0, -23), addu(9, 9, 2),
-    li(A0, 3), li(A1, DATA + 0x100), syscall(1), NOP,
-    regs={8: MAX}, memory=KEYS, preimages=(FIRST,),
-)  # fmt: skip
 
 
 # --- Where it stops -------------------------------------------------------------------------------
@@ -165,6 +138,22 @@ def test_two_engines_do_not_disturb_each_other():
             spec.run(until)
             fast.run(until)
             assert fast.state() == spec.state()
+
+
+@pytest.mark.parametrize("used", [1 << 18, (1 << 19) - 3, (1 << 20) - 9])
+def test_pages_may_be_kept_anywhere(used):
+    """After so many others, in the 4 GiB that hold them."""
+    spec = MIXED.start(Machine)
+    memory = Memory()
+    memory.control[FRAMES_USED] = used
+    for page, content in spec.memory.pages():
+        memory.write(page * PAGE, content)
+    fast = FastMachine(spec.state(), memory, Preimages(FIRST), Screen())
+    for until in (100, 300, 600):
+        spec.run(until)
+        fast.run(until)
+        assert fast.state() == spec.state()
+    assert used < memory.control[FRAMES_USED] < 1 << 20
 
 
 def test_dirty_pages_are_exactly_those_that_were_written():

@@ -268,7 +268,7 @@ def test_moves_from_and_to_hi_and_lo():
     assert effect(special(Fn.MTLO, LEFT), regs, **accumulator) == {"lo": 0xAAAA0001}
 
 
-WRITE_RD = [fn for fn in (*THREE_REGISTERS, Fn.SLL, Fn.SRL, Fn.SRA, Fn.MFHI, Fn.MFLO)]
+WRITE_RD = (*THREE_REGISTERS, Fn.SLL, Fn.SRL, Fn.SRA, Fn.MFHI, Fn.MFLO)
 
 
 @pytest.mark.parametrize(

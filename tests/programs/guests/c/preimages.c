@@ -1,4 +1,6 @@
 // The preimage protocol in pieces of every size, at every alignment.
+#include <sys/uio.h>
+
 #include "guest.h"
 
 static void exactly(int descriptor, u8 *buffer, u32 size)
@@ -48,6 +50,9 @@ void abandoned(void)
     CHECK(read(5, buffer, sizeof buffer) == 8 + 1000);
     CHECK(buffer[6] == 1000 >> 8 && buffer[7] == (1000 & 0xff));
     CHECK(read(5, prefix, 8) == 0);
+    // What comes after a short write stays with the program.
+    struct iovec parts[] = {{key, 20}, {key + 20, 20}, {key, 5}};
+    CHECK(writev(6, parts, 3) == 32);
     key[0] = 9; // no such type
     CHECK(ask(key, 32) == 0);
     CHECK(read(5, prefix, 8) == 0);

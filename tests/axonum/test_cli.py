@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from fpvm import checkpoint, session
-from fpvm.cli import main
+from axonum import session
+from axonum.cli import main
+from fpvm import checkpoint
 from fpvm.elf import kernel_image, load
 from fpvm.history import History
 from fpvm.isa import PMON

@@ -1,7 +1,7 @@
 """``axonum vm …``: load, run, trace, prove, verify, disassemble.
 
 Exit codes: 0, it holds; 1, it is refuted (a proof that proves nothing, a program that failed); 2,
-bad input (see :mod:`fpvm.cli`).
+bad input (see :mod:`axonum.cli`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
-from fpvm import checkpoint, proof_file, session
+from axonum import session
+from axonum.session import UsageError
+from fpvm import checkpoint, proof_file
 from fpvm.disasm import disassemble, listing
 from fpvm.history import History
 from fpvm.machine import STDERR, STDOUT, Machine
 from fpvm.oracle import OracleError, known_type
 from fpvm.proof import WitnessError, prove
-from fpvm.session import UsageError
 from fpvm.state import State, outcome
 from fpvm.symbols import Symbols
 from fpvm.trace import trace
@@ -306,22 +307,43 @@ def prove_(
 
 @vm.command()
 def verify(
-    proof: Annotated[Path, typer.Argument(help="A proof file.")], as_json: Json = False
+    proof: Annotated[Path, typer.Argument(help="A proof file.")],
+    evm: Annotated[
+        bool, typer.Option("--evm", help="Also execute the step contract in an EVM, and compare.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Check a proof file with nothing but the specification. Exit code 1 if it proves nothing."""
     claim = proof_file.load(proof)
+    document: dict[str, Any] = {"valid": True, "preStateHash": _hex(claim.pre)}
     try:
-        after, reason = proof_file.check(claim), None
-    except WitnessError as error:
-        after, reason = None, str(error)
-    document: dict[str, Any] = {"valid": after is not None, "preStateHash": _hex(claim.pre)}
-    if after is not None:
+        after = proof_file.check(claim)
         document |= {"postStateHash": _hex(claim.post), "step": after.step}
-    else:
-        document["reason"] = reason
+        if evm:
+            document["evmPostStateHash"] = _hex(_on_evm(claim))
+    except WitnessError as error:
+        document |= {"valid": False, "reason": str(error)}
     _print(document, as_json)
-    if after is None:
+    if not document["valid"]:
         raise typer.Exit(REFUTED)
+
+
+def _on_evm(claim: proof_file.Claim) -> bytes:
+    """What the step contract makes of the witness, if that is what it claims.
+
+    Raises :class:`fpvm.proof.WitnessError` if the contract refuses it, or leads elsewhere.
+    """
+    from contracts.chain import Reverted  # here: an EVM takes a second to import
+    from contracts.clients import Step
+    from contracts.evm import PyEvm
+
+    try:
+        post = Step.deploy(PyEvm()).execute(claim.witness)
+    except Reverted as error:
+        raise WitnessError(f"the step contract {error}") from None
+    if post != claim.post:
+        raise WitnessError(f"the step contract leads to {_hex(post)}, not to postStateHash")
+    return post
 
 
 # --- disasm ---------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.fpvm.guests import ECHO, FAIL, READER, SAYING, guest, halt, say
 from tests.fpvm.machines import loop
 
 #: The entry point of the installed command.
-AXONUM = (sys.executable, "-W", "ignore", "-c", "from fpvm.cli import main; main()", "vm")
+AXONUM = (sys.executable, "-W", "ignore", "-c", "from axonum.cli import main; main()", "vm")
 #: Until something has gone wrong, in seconds.
 TIMEOUT = 60
 

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpvm import checkpoint, session
+from axonum import session
+from axonum.session import Kept, UsageError, explain, printable, show, start
+from fpvm import checkpoint
 from fpvm.checkpoint import CheckpointError
 from fpvm.elf import ElfError, kernel_image, load
 from fpvm.fast import FastMachine
 from fpvm.machine import SLICE, STDERR, STDOUT, Machine
 from fpvm.memory import Memory
 from fpvm.oracle import PreimageMissing, SourceFailed, keccak_key
-from fpvm.session import Kept, UsageError, explain, printable, show, start
 from fpvm.sources import FolderSource
 from fpvm.state import genesis
 from tests.fpvm.guests import ECHO, ENDLESS, PREIMAGE, READER, SAYING

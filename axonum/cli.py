@@ -12,13 +12,13 @@ import sys
 
 import typer
 
-from fpvm import commands
+from axonum import vm as commands
+from axonum.session import UsageError, explain, printable
 from fpvm.checkpoint import CheckpointError
 from fpvm.cpu import EngineError
 from fpvm.elf import ElfError
 from fpvm.oracle import OracleError
 from fpvm.proof_file import ProofFileError
-from fpvm.session import UsageError, explain, printable
 from fpvm.state import StateError
 
 BAD_INPUT = 2

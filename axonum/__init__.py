@@ -1,0 +1,1 @@
+"""The command line. It may use every package; no package uses it."""
