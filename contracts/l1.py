@@ -26,6 +26,8 @@ from contracts.endpoint import Endpoint
 ANSWER_TIMEOUT, MINING_TIMEOUT = 10.0, 120.0
 #: A call runs on the node alone, so its gas costs nothing.
 CALL_GAS = 10_000_000
+#: What an account spends at most, in gas (EIP-7825) and in wei for each: a node says what to spend.
+MAX_GAS, MAX_FEE = 1 << 24, 1000 * 10**9
 #: More would be no sentence.
 _MAX_MESSAGE = 200
 
@@ -105,6 +107,8 @@ class L1:
             # The estimate runs the transaction, so one that would fail is never sent.
             transaction = {"from": self.sender, "value": 0, **transaction}
             transaction["gas"] = eth.estimate_gas(transaction)  # type: ignore[arg-type]
+            if transaction["gas"] > MAX_GAS:
+                raise L1Error(f"{self.name} wants {transaction['gas']} gas for a transaction")
             if self._account is None:
                 digest = eth.send_transaction(transaction)  # type: ignore[arg-type]
             else:
@@ -113,6 +117,8 @@ class L1:
                 transaction["maxPriorityFeePerGas"] = eth.max_priority_fee
                 base_fee = eth.get_block("latest")["baseFeePerGas"]
                 transaction["maxFeePerGas"] = 2 * base_fee + transaction["maxPriorityFeePerGas"]
+                if transaction["maxFeePerGas"] > MAX_FEE:
+                    raise L1Error(f"{self.name} wants {transaction['maxFeePerGas']} wei for gas")
                 signed = self._account.sign_transaction(transaction)
                 digest = eth.send_raw_transaction(signed.raw_transaction)
             receipt = dict(eth.wait_for_transaction_receipt(digest, MINING_TIMEOUT, 0.02))

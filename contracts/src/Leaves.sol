@@ -85,10 +85,9 @@ library Leaves {
         assembly ("memory-safe") {
             node := leaf
             let index := shr(5, leafAddress)
-            for { let end := add(siblings, SIBLINGS_SIZE) } lt(siblings, end) { siblings := add(
-                siblings,
-                32
-            ) } {
+            for { let end := add(siblings, SIBLINGS_SIZE) } lt(siblings, end) {
+                siblings := add(siblings, 32)
+            } {
                 // Scratch space holds two words; the node is the second if it is a right child.
                 let place := shl(5, and(index, 1))
                 mstore(place, node)

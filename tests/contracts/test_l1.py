@@ -220,6 +220,28 @@ def test_a_node_without_accounts_wants_a_key() -> None:
             L1.connect(url, "no key")
 
 
+@pytest.mark.parametrize(
+    ("lie", "message"),
+    [
+        ({"eth_estimateGas": hex(1 << 25)}, "wants 33554432 gas for a transaction"),
+        ({"eth_maxPriorityFeePerGas": hex(10**18)}, "wants 1000000000000000002 wei for gas"),
+        ({"eth_getBlockByNumber": {"baseFeePerGas": hex(1 << 80)}}, "wei for gas"),
+    ],
+)
+def test_a_node_does_not_decide_what_is_spent(lie: dict[str, object], message: str) -> None:
+    honest: dict[str, object] = {
+        **ANSWERS,
+        "eth_estimateGas": "0x5208",
+        "eth_getTransactionCount": "0x0",
+        "eth_maxPriorityFeePerGas": "0x1",
+        "eth_getBlockByNumber": {"baseFeePerGas": "0x1"},
+    }
+    with node(lambda request: result(request, {**honest, **lie}[request["method"]])) as url:
+        l1 = L1.connect(url, KEY)
+        with pytest.raises(L1Error, match=message):
+            l1.send(b"\x11" * 20, b"")
+
+
 def test_a_transaction_that_failed_is_told(anvil_url: str) -> None:
     l1 = L1.connect(anvil_url)
     with pytest.raises(Reverted):

@@ -16,7 +16,7 @@ from fpvm.state import State
 from fpvm.step import MASK32
 from tests.contracts.witnesses import Case, case, witness
 from tests.fpvm.kinds import EVERY_KIND, KINDS, started
-from tests.fpvm.machines import CODE, CORNERS, DATA, INSTRUCTIONS, addiu, imm, regimm, special
+from tests.fpvm.machines import CODE, CORNERS, DATA, INSTRUCTIONS, addiu, imm, jump, regimm, special
 
 RS, RT, RD = 8, 9, 10
 #: Where the meaning of an address changes.
@@ -165,6 +165,7 @@ def test_branches_wrap_and_obey_the_delay_slot(step: Step) -> None:
     words = [imm(op, RS, RT, offset) for op in range(4, 8) for offset in (0, 1, -1, -0x8000)]
     words += [imm(op, RS, RT, 0x7FFF) for op in range(20, 24)]
     words += [regimm(rt, RS, -3) for rt in Rt]
+    words += [jump(0x0123_4560, op) for op in (Op.J, Op.JAL)]  # the region is that of pc + 4
     for word, pc, value in product(words, (0x1000, KERNEL - 4, 0xFFFF_FFFC), (0, 1, MASK32)):
         for next_pc in ((pc + 4) & MASK32, 0xFFFF_FFFC, 0x0BAD_C0DE):
             check(step, case(word, {RS: value}, pc=pc, next_pc=next_pc))

@@ -104,11 +104,13 @@ def test_hexadecimal_digits_may_be_large() -> None:
 @pytest.mark.parametrize("at", range(32))
 def test_a_forged_hash_is_refused(at: int) -> None:
     proof = made("sw")
-    for name in ("pre", "post"):
-        forged = bytearray(getattr(proof, name))
-        forged[at] ^= 1
-        with pytest.raises(WitnessError, match=f"{name}StateHash"):
-            check(replace(proof, **{name: bytes(forged)}))
+    pre, post = bytearray(proof.pre), bytearray(proof.post)
+    pre[at] ^= 1
+    post[at] ^= 1
+    with pytest.raises(WitnessError, match="preStateHash"):
+        check(replace(proof, pre=bytes(pre)))
+    with pytest.raises(WitnessError, match="postStateHash"):
+        check(replace(proof, post=bytes(post)))
 
 
 def test_another_proofs_hashes_are_refused() -> None:
