@@ -21,6 +21,9 @@ from fpvm.state import STATE_SIZE, State
 FORMAT = "axonum-proof-1"
 #: A proof file is at most about 80 KB: a state, two leaf proofs and a preimage, in hexadecimal.
 MAX_FILE = 1 << 20
+#: It opens six brackets. Python's parser recurses at each, and other libraries may have raised its
+#: recursion limit so far that a deep file would overflow the stack and end the process.
+MAX_BRACKETS = 64
 
 _FIELDS = (
     *("format", "step", "preStateHash", "postStateHash"),
@@ -118,6 +121,8 @@ def loads(text: str) -> Claim:
     wrong."""
     if len(text) > MAX_FILE:
         raise ProofFileError(f"a proof file has at most {MAX_FILE} characters")
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise ProofFileError("not a proof file: nested too deeply")
     try:
         document = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
