@@ -23,7 +23,7 @@ FORMAT = "axonum-proof-1"
 MAX_FILE = 1 << 20
 #: It opens six brackets. Python's parser recurses at each, and other libraries may have raised its
 #: recursion limit so far that a deep file would overflow the stack and end the process.
-MAX_BRACKETS = 64
+MAX_BRACKETS = 500
 
 _FIELDS = (
     *("format", "step", "preStateHash", "postStateHash"),
