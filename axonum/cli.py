@@ -12,6 +12,7 @@ import sys
 
 import typer
 
+from axonum import INTERRUPTED
 from axonum import vm as commands
 from axonum.session import UsageError, explain, printable
 from fpvm.checkpoint import CheckpointError
@@ -22,8 +23,8 @@ from fpvm.proof_file import ProofFileError
 from fpvm.state import StateError
 
 BAD_INPUT = 2
-#: As shells report a process that SIGINT or SIGPIPE ended.
-INTERRUPTED, NOBODY_READS = 130, 141
+#: As shells report a process that SIGPIPE ended.
+NOBODY_READS = 141
 
 app = typer.Typer(add_completion=False)
 app.add_typer(commands.vm, name="vm")
@@ -35,7 +36,8 @@ def axonum() -> None:
 
 
 def main() -> None:
-    """The entry point: errors that a user can cause end in one line and exit code 2."""
+    """Carry out what the process was called with: errors that a user can cause end in one line and
+    exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may be in no known encoding
     try:

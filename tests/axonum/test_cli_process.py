@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.fpvm.guests import ECHO, FAIL, READER, SAYING, guest, halt, say
 from tests.fpvm.machines import loop
 
 #: The entry point of the installed command.
-AXONUM = (sys.executable, "-W", "ignore", "-c", "from axonum.cli import main; main()", "vm")
+AXONUM = (sys.executable, "-W", "ignore", "-c", "from axonum.__main__ import main; main()", "vm")
 #: With buffers, as users have them: what is left in one at the end cannot always be written.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 #: Until something has gone wrong, in seconds.
@@ -207,3 +208,61 @@ def test_a_run_ends_by_ctrl_c(folder: Path, arguments: Sequence[object]) -> None
         process.wait()
     assert process.returncode == 130
     assert (out, err) == (b"", b"")
+
+
+#: The entry point, which says when it begins to import the commands.
+TALKATIVE = """
+import sys
+from axonum.__main__ import main
+
+def tell(event, arguments):
+    if event == "import" and arguments[0] == "axonum.cli":
+        print("importing", flush=True)
+
+sys.addaudithook(tell)
+main()
+"""
+
+
+@pytest.mark.parametrize("delay", [0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8])
+def test_the_imports_of_a_command_end_by_ctrl_c(folder: Path, delay: float) -> None:
+    """They take about 0.6 seconds; behind them is a run that never ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", TALKATIVE, "vm", "run", "busy"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"importing\n"
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert out in (b"", SAYING)
+    assert err == b""
+
+
+def test_an_interrupt_that_is_to_be_ignored_is_ignored(folder: Path) -> None:
+    """As `nohup` wants it, and a shell of what it runs in the background."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", TALKATIVE, "vm", "run", "echo", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"importing\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(out)["exitCode"] == 0
