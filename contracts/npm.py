@@ -52,6 +52,11 @@ ANVIL = {
         "1.7.1",
         "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
     ),
+    "linux aarch64": Package(
+        "@foundry-rs/anvil-linux-arm64",
+        "1.7.1",
+        "ykHJmFOGdBR8+9smOKBm9ZZDCCCkLQctiHOAddLvmYx9mPeBDMfq6jP51hKYsO5MG8ClPLSlWe+JpiXPjoXgBQ==",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_a_machine_without_a_package_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(npm.platform, "machine", lambda: "vax")
     with pytest.raises(ToolError, match="no package is pinned for linux vax"):
         npm.anvil()
+
+
+@pytest.mark.parametrize(("machine", "name"), [("x86_64", "amd64"), ("aarch64", "arm64")])
+def test_every_machine_has_its_node(
+    machine: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npm.platform, "machine", lambda: machine)
+    monkeypatch.setattr(npm, "member", lambda package, name, tools: package.name)
+    assert npm.anvil() == f"@foundry-rs/anvil-linux-{name}"
+
+
+def test_the_node_here_is_for_this_machine() -> None:
+    """For the one that Python is for, by the headers of both files."""
+
+    def machine(program: str | Path) -> bytes:
+        with open(program, "rb") as file:
+            return file.read(20)[18:]
+
+    assert machine(npm.anvil()) == machine(sys.executable)
 
 
 def test_what_was_fetched_is_not_fetched_again(
