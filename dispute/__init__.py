@@ -1,0 +1,1 @@
+"""The dispute protocol: its model, the honest agent, adversaries. docs/dispute.md tells it."""
