@@ -15,6 +15,7 @@ from dispute.graph import INFINITE, Graph, Node, level_root
 from dispute.table import Table, moves_per_rival
 from fpvm import history
 from fpvm.keccak import keccak256
+from fpvm.proof import Witness
 
 ZERO_WORD = bytes(32)
 
@@ -34,9 +35,9 @@ class Refused(Exception):
 class Judge(Protocol):
     """Executes the one step that is left of a dispute. On L1, the step contract."""
 
-    def post_state(self, state: bytes, proof: bytes) -> bytes:
-        """The hash of the state after ``state``, a packed one. Raises :class:`Refused`, also for a
-        proof that is none."""
+    def post_state(self, witness: Witness) -> bytes:
+        """The hash of the state after ``witness.state``. Raises :class:`Refused` for a witness that
+        proves nothing."""
         ...
 
 
@@ -59,11 +60,10 @@ class Refinement:
 
 @dataclass(frozen=True, slots=True)
 class StepProof:
-    """One step: the packed state before it, which ``pre_path`` proves, and the step's witness."""
+    """One step: its witness, and what proves that the state in it is the terminal's."""
 
-    state: bytes
+    witness: Witness
     pre_path: tuple[bytes, ...]
-    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,8 @@ class Dispute:
         if terminal_id in self.provers:
             return
         self._check_rivalled(terminal_id)
-        self._check_last_state(terminal, keccak256(step.state), step.pre_path)
-        post = self.judge.post_state(step.state, step.proof)
+        self._check_last_state(terminal, keccak256(step.witness.state), step.pre_path)
+        post = self.judge.post_state(step.witness)
         if history.leaf(post) != terminal.span:
             raise Refused("WrongStep", post)
         self.provers[terminal_id] = by

@@ -1,0 +1,67 @@
+"""The boundaries and the judge of disputes over programs of the VM, as models of their contracts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dispute.protocol import Refused
+from fpvm import proof
+from fpvm.keccak import keccak256
+from fpvm.proof import Witness, WitnessError
+from fpvm.state import State, StateError, genesis, outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SameStates:
+    """Between two levels of the VM: contracts/src/dispute/SameStates.sol."""
+
+    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
+        return pre
+
+    def outcome(self, end: bytes, proof: bytes) -> bytes:
+        if proof:
+            raise Refused("WrongOutcomeProof")
+        return end
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRuns:
+    """From a history of words, each the outcome of a program on the one before it, to the runs of
+    that program: contracts/src/dispute/ProgramRuns.sol."""
+
+    mem_root: bytes
+    pc: int
+
+    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
+        return genesis(self.mem_root, self.pc, pre).hash()
+
+    def outcome(self, end: bytes, proof: bytes) -> bytes:
+        if keccak256(proof) != end:
+            raise Refused("WrongOutcomeProof")
+        try:
+            return outcome(State.unpack(proof))
+        except StateError as error:
+            raise Refused("NoState", str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenWords:
+    """The native level of such a dispute: contracts/src/dispute/GivenWords.sol. The origin of a
+    dispute is the word that its history starts with."""
+
+    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
+        return origin
+
+    def outcome(self, end: bytes, proof: bytes) -> bytes:
+        raise Refused("NothingCoarser")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Executes a step by the specification, as the step contract does."""
+
+    def post_state(self, witness: Witness) -> bytes:
+        try:
+            return proof.post_state(witness).hash()
+        except WitnessError as error:
+            raise Refused("NoWitness", str(error)) from None
