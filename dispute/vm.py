@@ -1,4 +1,4 @@
-"""The boundaries and the judge of disputes over programs of the VM, as models of their contracts."""
+"""Boundaries and judge of disputes over programs of the VM: the models of their contracts."""
 
 from __future__ import annotations
 

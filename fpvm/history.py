@@ -106,6 +106,14 @@ class History:
         path = [self.span(position - (2 << depth), depth) for depth in range(zeros)]
         return [*path, self.base(position - (1 << zeros))]
 
+    def prove_end(self) -> list[bytes]:
+        """The proof that the root ends in S(2^height): the left siblings from its leaf up."""
+        last = (1 << self.height) - 1
+        return [
+            self.span((last >> depth << depth) - (1 << depth), depth)
+            for depth in range(self.height)
+        ]
+
 
 def verify_last(position: int, last: bytes, path: Sequence[bytes]) -> bytes:
     """The base at ``position`` of which ``path`` proves that it ends in the state ``last``.
