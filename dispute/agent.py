@@ -1,8 +1,8 @@
 """The honest strategy: what to do about a dispute, as a pure function (docs/dispute.md).
 
 :func:`moves` looks at what is on L1 and at the honest histories, and at nothing else. It remembers
-nothing, so an agent that was restarted, or a second one, comes to the same moves; and as a move that
-was made before changes nothing, agents need not know of each other.
+nothing, so an agent that was restarted, or a second one, comes to the same moves; and as a move
+that was made before changes nothing, agents need not know of each other.
 """
 
 from __future__ import annotations
@@ -245,9 +245,7 @@ def settlement(view: Dispute, histories: Histories, origin: bytes) -> list[Move]
     if not due:
         return []
     outdated = tuple(
-        update(view, place.node)
-        for place in reversed(places)
-        if timers[place.id] > view.graph.effective_timer(place.id, view.now)
+        update(view, place.node) for place in reversed(places) if _is_outdated(view, place, timers)
     )
     updates: list[Move] = [UpdateTimers(outdated)] if outdated else []
     return [*updates, *(Confirm(update(view, place.node)) for place in due)]
@@ -270,6 +268,18 @@ def reachable_timers(view: Dispute, places: list[Place]) -> dict[bytes, int]:
     return timers
 
 
+def _is_outdated(view: Dispute, place: Place, timers: dict[bytes, int]) -> bool:
+    """Whether L1 counts less than it would after an update of this place. The timer of a terminal
+    is stored by the update of the refinement that claims it."""
+    claim = view.graph[place.id].claim
+    is_terminal = not place.node.depth
+    updated = [] if is_terminal else [place.id]
+    return any(
+        timers[node_id] > view.graph.effective_timer(node_id, view.now)
+        for node_id in (*updated, *((claim,) if claim else ()))
+    )
+
+
 def update(view: Dispute, node: Node) -> Update:
     """The update of a node from its halves, if it has any."""
     halves = view.graph.halves.get(node.id())
@@ -288,13 +298,17 @@ def collection(view: Dispute, histories: Histories, origin: bytes, payee: bytes)
     wanted: set[bytes] = set()
     parents: dict[bytes, bytes] = {}
     claims: dict[bytes, Move] = {}
+    places: set[bytes] = set()
     for place in honest_places(view, histories, origin):
+        places.add(place.id)
         contest = view.contests.get((place.node.origin, place.node.level))
         if contest is None or contest.reserve < view.table.terms.bounty:
             continue
+        if contest.winner not in places:
+            continue
         for half in view.graph.halves.get(place.id, ()):
             parents[half] = place.id
-        claim, mover = _claim(view, histories, origin, place)
+        claim, mover = _claim(view, place)
         if claim is None or place.id in view.paid:
             continue
         claims[place.id] = claim
@@ -306,9 +320,7 @@ def collection(view: Dispute, histories: Histories, origin: bytes, payee: bytes)
     return [claim for node_id, claim in claims.items() if node_id in wanted]
 
 
-def _claim(
-    view: Dispute, histories: Histories, origin: bytes, place: Place
-) -> tuple[Move | None, bytes]:
+def _claim(view: Dispute, place: Place) -> tuple[Move | None, bytes]:
     """The claim for the move that was made at a place, and who made it."""
     node, graph = place.node, view.graph
     halves = graph.halves.get(place.id)
