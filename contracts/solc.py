@@ -58,6 +58,15 @@ def compile_sources(
         "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": {**settings, "outputSelection": {"*": {"*": OUTPUTS, "": ["ast"]}}},
     }
+    answer = compile_json(request)
+    complaints = [error["formattedMessage"] for error in answer.get("errors", [])]
+    if complaints:
+        raise CompileError("\n".join(complaints))
+    return _named_outputs(answer)
+
+
+def compile_json(request: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's answer to a request in the form of its standard JSON."""
     engine = MiniRacer()
     engine.eval(soljson().read_text())
     engine.eval(
@@ -65,11 +74,8 @@ def compile_sources(
         ' const run = Module.cwrap("solidity_compile", "string", ["string", "number", "number"]);'
         " return run(request, 0, 0); }"
     )
-    answer = json.loads(str(engine.call("compile", json.dumps(request))))
-    complaints = [error["formattedMessage"] for error in answer.get("errors", [])]
-    if complaints:
-        raise CompileError("\n".join(complaints))
-    return _named_outputs(answer)
+    answer: dict[str, Any] = json.loads(str(engine.call("compile", json.dumps(request))))
+    return answer
 
 
 def _named_outputs(answer: dict[str, Any]) -> dict[str, Output]:

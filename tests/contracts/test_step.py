@@ -25,6 +25,8 @@ ADDRESSES = (
     *(0, 0xFFC, 0xFFD, 0xFFE, 0xFFF, 0x1000, 0x1001, 0x1002, 0x1003),
     *(CODE - 4, CODE, CODE + 4, CODE + 31, 0x7FFF_FFFC, KERNEL, MASK32 - 3, MASK32),
 )
+#: Of either sign, and at the ends.
+IMMEDIATES = (0, 1, 0x7FFF, -1, -0x8000)
 MEMORY_OPS = tuple(op for op in Op if op >= Op.LB and op not in (Op.CACHE, Op.PREF))
 
 
@@ -87,6 +89,14 @@ def test_shifts_by_register_take_five_bits(step: Step) -> None:
             assert after.regs[RD] == 0x8000_0001
 
 
+def test_an_immediate_is_extended_as_its_instruction_wants(step: Step) -> None:
+    """With its sign, but for logic; also where what is compared has none."""
+    words = [imm(op, RS, RT, value) for op in range(Op.ADDI, Op.LUI + 1) for value in IMMEDIATES]
+    words += [regimm(rt, RS, value) for rt in range(Rt.TGEI, Rt.TNEI + 1) for value in IMMEDIATES]
+    for word, left in product(words, (*CORNERS[::2], *(value & MASK32 for value in IMMEDIATES))):
+        check(step, case(word, {RS: left, RT: 7}))
+
+
 @pytest.mark.parametrize(
     ("word", "left", "right", "overflows"),
     [
@@ -100,6 +110,8 @@ def test_shifts_by_register_take_five_bits(step: Step) -> None:
         (special(Fn.SUBU, RS, RT, RD), 0x8000_0000, 1, False),
         (imm(Op.ADDI, RS, RT, 1), 0x7FFF_FFFF, 7, True),
         (imm(Op.ADDI, RS, RT, -1), 0x8000_0000, 7, True),
+        (imm(Op.ADDI, RS, RT, 1), MASK32, 7, False),
+        (imm(Op.ADDI, RS, RT, -1), 0x7FFF_FFFF, 7, False),
         (addiu(RT, RS, 1), 0x7FFF_FFFF, 7, False),
     ],
 )

@@ -169,6 +169,18 @@ def test_arguments_that_overlap_or_swap_places_are_refused(step: Step) -> None:
         assert refusal(step, calldata) in {"NotCanonical", ""}
 
 
+def test_a_state_that_starts_a_byte_later_is_refused(step: Step) -> None:
+    """0x01 at the end of one word and 0x22 at the start of the next are a length of 290, too; all
+    else is as it should be."""
+    witness = prove(started("halted"))
+    assert witness.state[-1] == 0  # where there would be padding
+    good = step_call(witness)
+    framing = (65).to_bytes(32) + good[36:68] + bytes(31) + b"\x01\x22"
+    shifted = good[:4] + framing + witness.state + bytes(29) + bytes(32)
+    assert len(shifted) == len(good)
+    assert refusal(step, shifted) == "NotCanonical"
+
+
 @pytest.mark.parametrize(
     ("state", "error", "argument"),
     [

@@ -135,6 +135,7 @@ KINDS = {
     "the last word of memory": kind("c", addu(RD, RS, RT), pc=0xFFFF_FFFC),
     "the last step that counts": kind("c", addu(RD, RS, RT), pc=CODE, step=(1 << 64) - 1),
     "system call": kind("c", syscall()),
+    "system call in a delay slot": kind("c", syscall(), pc=CODE, next_pc=CODE + 0x100),
     "break": kind("c", BREAK),
     "overflow": kind("c", special(Fn.ADD, RS, RT, RD), regs={RS: 0x7FFF_FFFF}),
     "trap": kind("c", special(Fn.TNE, RS, RT)),

@@ -1,0 +1,25 @@
+"""The tests of the contracts notice it when a check is missing, or weaker than it should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contracts.mutants import CHECKS, NONE, Check, compiled, deploy_instead
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_a_test_notices_its_mutants(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound, *faulty = compiled((NONE, *check.mutants))
+    deploy_instead(sound, monkeypatch)
+    assert check.passes()
+    for mutant, artifacts in zip(check.mutants, faulty, strict=True):
+        deploy_instead(artifacts, monkeypatch)
+        assert not check.passes(), mutant
+
+
+def test_every_mutant_is_another() -> None:
+    """And there are enough of them for a check to be missed."""
+    mutants = [mutant for check in CHECKS for mutant in check.mutants]
+    assert len(mutants) > 100
+    assert all(mutant.old != mutant.new for mutant in mutants)
