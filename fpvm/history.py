@@ -37,7 +37,11 @@ def trailing_zeros(position: int) -> int:
 
 
 class History:
-    """The states S0 … S(2^height), committed to."""
+    """The states S0 … S(2^height), committed to.
+
+    Where a history only repeats its last state, all spans of one depth are one span: they are kept
+    once, so a history costs what its trace does, however high it is.
+    """
 
     def __init__(self, first: bytes, rest: Iterable[bytes], height: int) -> None:
         """``first`` is S0; ``rest`` S1 and on, at most 2^height of them.
@@ -49,18 +53,30 @@ class History:
         if len(states) > (1 << height) + 1:
             raise ValueError(f"{len(states) - 1} states after the first do not fit height {height}")
         self.height = height
-        states += [states[-1]] * ((1 << height) + 1 - len(states))
         self._states = states
-        level = [leaf(state) for state in states[1:]]
-        self._levels = [level]
-        while len(level) > 1:
-            level = [node(level[i], level[i + 1]) for i in range(0, len(level), 2)]
-            self._levels.append(level)
+        #: By depth: the spans that begin in the trace, and the one that all others are.
+        self._levels = [[leaf(state) for state in states[1:]]]
+        self._repeated = [leaf(states[-1])]
+        for _ in range(height):
+            self._levels.append(self._level_above(self._levels[-1], self._repeated[-1]))
+            self._repeated.append(node(self._repeated[-1], self._repeated[-1]))
+
+    @staticmethod
+    def _level_above(level: list[bytes], repeated: bytes) -> list[bytes]:
+        lefts, rights = level[::2], level[1::2]
+        if len(rights) < len(lefts):
+            rights.append(repeated)
+        return [node(left, right) for left, right in zip(lefts, rights, strict=True)]
+
+    @property
+    def traced(self) -> Sequence[bytes]:
+        """S0 and on, as far as they were given: the last of them is repeated from there on."""
+        return self._states
 
     def state(self, position: int) -> bytes:
         """S(position). Raises ValueError for a position outside of the history."""
         self._check_position(position)
-        return self._states[position]
+        return self._states[min(position, len(self._states) - 1)]
 
     def _check_position(self, position: int) -> None:
         if not 0 <= position <= 1 << self.height:
@@ -77,7 +93,8 @@ class History:
             or position % (1 << depth)
         ):
             raise ValueError(f"no span of depth {depth} starts at {position}")
-        return self._levels[depth][position >> depth]
+        spans, index = self._levels[depth], position >> depth
+        return spans[index] if index < len(spans) else self._repeated[depth]
 
     def root(self) -> bytes:
         """The commitment to S1 … S(2^height)."""

@@ -124,6 +124,39 @@ def test_a_shorter_history_repeats_its_last_state(height: int, data: st.DataObje
         assert history.base(position) == naive_base(padded[: position + 1])
 
 
+@PROPERTY
+@given(height=st.integers(0, 6), data=st.data())
+def test_a_repeated_state_may_be_given_or_left_out(height: int, data: st.DataObject) -> None:
+    """What is kept once for all that is repeated is what one gets by keeping all of it."""
+    count = data.draw(st.integers(0, 1 << height))
+    first, *rest = states(count + 1)
+    last = [first, *rest][-1]
+    short = History(first, rest, height)
+    full_ = History(first, [*rest, *[last] * ((1 << height) - count)], height)
+    assert short.traced == [first, *rest]
+    assert short.prove_end() == full_.prove_end()
+    for position in range((1 << height) + 1):
+        assert short.prove_last(position) == full_.prove_last(position)
+        for depth in range(height + 1):
+            if position < 1 << height and position % (1 << depth) == 0:
+                assert short.span(position, depth) == full_.span(position, depth)
+
+
+def test_a_history_costs_what_its_trace_does() -> None:
+    """Not what its height says: this one has 2^60 states."""
+    first, *rest = states(6)
+    history = History(first, rest, 60)
+    end = 1 << 60
+    assert history.state(5) == history.state(6) == history.state(end) == rest[-1]
+    for position in (0, 5, 6, 1 << 30, end - 1, end):
+        path = history.prove_last(position)
+        assert verify_last(position, history.state(position), path) == history.base(position)
+    folded = h.leaf(rest[-1])
+    for sibling in history.prove_end():
+        folded = h.node(sibling, folded)
+    assert folded == history.root()
+
+
 def test_a_history_of_four_steps_by_value() -> None:
     """A contract is deployed against these: states that are the numbers 0 to 4, as words."""
     history = History(bytes(32), [number.to_bytes(32) for number in range(1, 5)], 2)
