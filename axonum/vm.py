@@ -333,7 +333,8 @@ def _on_evm(claim: proof_file.Claim) -> bytes:
 
     Raises :class:`fpvm.proof.WitnessError` if the contract refuses it, or leads elsewhere.
     """
-    from contracts.chain import Reverted  # here: an EVM takes a second to import
+    from contracts.artifacts import ArtifactError  # here: an EVM takes a second to import
+    from contracts.chain import Reverted
     from contracts.clients import Step
     from contracts.evm import PyEvm
 
@@ -341,6 +342,8 @@ def _on_evm(claim: proof_file.Claim) -> bytes:
         post = Step.deploy(PyEvm()).execute(claim.witness)
     except Reverted as error:
         raise WitnessError(f"the step contract {error}") from None
+    except ArtifactError as error:
+        raise UsageError(str(error)) from None
     if post != claim.post:
         raise WitnessError(f"the step contract leads to {_hex(post)}, not to postStateHash")
     return post

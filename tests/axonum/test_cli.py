@@ -14,15 +14,19 @@ import pytest
 
 from axonum import session
 from axonum.cli import main
-from fpvm import checkpoint
+from contracts import clients
+from contracts.artifacts import load as load_artifact
+from fpvm import checkpoint, proof_file
 from fpvm.elf import kernel_image, load
 from fpvm.history import History
 from fpvm.isa import PMON
 from fpvm.keccak import keccak256
 from fpvm.machine import Machine
 from fpvm.oracle import keccak_key
-from fpvm.proof_file import check, loads
+from fpvm.proof import PROOF_SIZE, prove
+from fpvm.proof_file import Claim, check, loads
 from fpvm.sources import FolderSource, SqliteSource
+from fpvm.state import State
 from programs.build import build
 from programs.examples.tree import build_tree
 from tests.fpvm.elves import Elf, Seg
@@ -38,6 +42,7 @@ from tests.fpvm.guests import (
     guest,
     halt,
 )
+from tests.fpvm.kinds import started
 from tests.fpvm.machines import special
 from tests.fpvm.rights import read_only_folder, without_rights
 
@@ -675,6 +680,111 @@ def test_a_proof_file_with_a_field_too_many_is_exit_code_2(axonum: Axonum, guest
     for name in ("\x1b[2J", "a\nb", "\ud800", "state\0"):
         Path("odd.json").write_text(json.dumps(document | {name: 1}))
         assert "no field of a proof file" in axonum("verify", "odd.json").line()
+
+
+# --- verify --evm ---------------------------------------------------------------------------------
+
+
+def proof_of(name: str) -> Claim:
+    """The claim of a step of this kind, which is in p.json now."""
+    claim = proof_file.claim(prove(started(name)))
+    proof_file.save(Path("p.json"), claim)
+    return claim
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["addu", "lw", "sw", "ORACLE_READ", "ORACLE_READ by sha256", "system call", "HALT", "halted"],
+)
+def test_a_proof_is_executed_by_the_step_contract(axonum: Axonum, name: str) -> None:
+    claim = proof_of(name)
+    alone = axonum("verify", "p.json", "--json").json()
+    result = axonum("verify", "p.json", "--evm", "--json")
+    assert result.code == 0
+    assert result.json() == alone | {"evmPostStateHash": hexadecimal(claim.post)}
+    result = axonum("verify", "p.json", "--evm")
+    assert (result.code, result.err) == (0, "")
+    assert result.report()["valid"] == "True"
+    assert result.report()["evmPostStateHash"] == hexadecimal(claim.post)
+
+
+def test_a_proof_that_axonum_wrote_is_executed_by_the_step_contract(
+    axonum: Axonum, guests: Path, tmp_path: Path
+) -> None:
+    FolderSource(tmp_path).put(keccak_key(PREIMAGE), PREIMAGE)
+    at = machine(guests / "reader")
+    at.run_to_preimage()
+    for step in (0, at.step, at.step + 1):
+        axonum("prove", guests / "reader", "--step", step, "--preimages", tmp_path)
+        result = axonum("verify", "proof.json", "--evm", "--json")
+        assert result.code == 0
+        assert result.json()["evmPostStateHash"] == result.json()["postStateHash"]
+
+
+def test_a_forged_proof_is_exit_code_1_by_the_step_contract_too(axonum: Axonum) -> None:
+    proof_of("lw")
+    document = json.loads(Path("p.json").read_text())
+    for forgery in forgeries(document):
+        Path("forged.json").write_text(json.dumps(forgery))
+        alone = axonum("verify", "forged.json", "--json")
+        result = axonum("verify", "forged.json", "--evm", "--json")
+        assert (result.code, result.json()) == (1, alone.json())
+
+
+def refuted_by_the_contract(axonum: Axonum, forgery: dict[str, Any]) -> str:
+    """Why the contract refutes a forged proof."""
+    Path("forged.json").write_text(json.dumps(forgery))
+    result = axonum("verify", "forged.json", "--evm", "--json")
+    assert result.code == 1
+    assert result.json()["valid"] is False
+    assert "evmPostStateHash" not in result.json()
+    return str(result.json()["reason"])
+
+
+def test_the_step_contract_refutes_what_the_specification_lets_pass(
+    axonum: Axonum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its word counts: it is what L1 will say."""
+    claim = proof_of("lw")
+    good = json.loads(Path("p.json").read_text())
+    state = State.unpack(claim.witness.state)
+    monkeypatch.setattr(proof_file, "check", lambda claim: state)
+    assert axonum("verify", "p.json", "--evm").code == 0
+    elsewhere = good | {"postStateHash": good["preStateHash"]}
+    assert refuted_by_the_contract(axonum, elsewhere) == (
+        f"the step contract leads to {good['postStateHash']}, not to postStateHash"
+    )
+    calldata = good["proofCalldata"]
+    leaf = "0x" + "00" * 32
+    code = good["code"] | {"leaf": leaf}
+    forged = good | {"code": code, "proofCalldata": leaf + calldata[66:]}
+    assert refuted_by_the_contract(axonum, forged) == (
+        f"the step contract reverted: LeafNotInMemory({state.pc})"
+    )
+    without = good | {"data": None, "proofCalldata": calldata[: 2 + 2 * PROOF_SIZE]}
+    assert refuted_by_the_contract(axonum, without) == (
+        f"the step contract reverted: WrongProofLength({PROOF_SIZE}, {2 * PROOF_SIZE})"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_proof_file_is_exit_code_2_for_an_evm_too(
+    axonum: Axonum, content: bytes
+) -> None:
+    Path("odd.json").write_bytes(content)
+    result = axonum("verify", "odd.json", "--evm", "--json")
+    assert result.line().startswith("odd.json: ")
+    assert result.out == ""
+    assert axonum("verify", "absent.json", "--evm").line().startswith("absent.json: ")
+
+
+def test_contracts_that_are_damaged_are_named(
+    axonum: Axonum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof_of("addu")
+    monkeypatch.setattr(clients, "load", lambda name: load_artifact.__wrapped__(name, tmp_path))
+    line = axonum("verify", "p.json", "--evm").line()
+    assert "PreimageOracle.json: no compiled contract" in line
 
 
 # --- disasm ---------------------------------------------------------------------------------------
