@@ -11,7 +11,10 @@ from typing import Any
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 #: The contracts that are deployed.
-NAMES = ("PreimageOracle", "Program", "Step")
+NAMES = (
+    *("PreimageOracle", "Program", "Step"),
+    *("Dispute", "GivenWords", "ProgramRuns", "SameStates"),
+)
 
 
 class ArtifactError(Exception):

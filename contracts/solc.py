@@ -39,8 +39,11 @@ class CompileError(Exception):
 
 
 def read_sources(folder: Path) -> dict[str, str]:
-    """All sources below ``folder``, by name."""
-    return {path.name: path.read_text() for path in sorted(folder.glob("*.sol"))}
+    """All sources below ``folder``, by their paths from there."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in sorted(folder.rglob("*.sol"))
+    }
 
 
 def fingerprint(sources: dict[str, str], settings: dict[str, Any] = SETTINGS) -> str:

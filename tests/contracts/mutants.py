@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from contracts import clients
-from contracts.artifacts import NAMES, Artifact, load
+from contracts.artifacts import Artifact, load
 from contracts.build import SOURCES
 from contracts.chain import Reverted
 from contracts.clients import PreimageOracle, Step
@@ -28,6 +28,8 @@ from tests.contracts import test_step_witness as witnesses
 
 #: Twenty times faster than what is committed: the meaning of a contract is not the compiler's.
 FAST_SETTINGS = {**SETTINGS, "viaIR": False, "optimizer": {"enabled": False}}
+#: The contracts that are tested here.
+NAMES = ("PreimageOracle", "Program", "Step")
 #: What a test may ask for.
 FIXTURES: dict[str, Callable[[], object]] = {
     "step": lambda: Step.deploy(Revm()),
