@@ -27,12 +27,20 @@ class Reverted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """What the contract at ``address`` logged: up to four topics, of 32 bytes, and data."""
+
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """A transaction that succeeded: its gas, 21,000 and calldata included, and the data it
-    logged."""
+    """A transaction that succeeded: its gas, 21,000 and calldata included, and what was logged."""
 
     gas_used: int
-    logs: tuple[bytes, ...]
+    logs: tuple[Log, ...]
 
 
 class Chain(Protocol):
@@ -49,8 +57,8 @@ class Chain(Protocol):
         """Ask a contract; nothing is stored. Returns its answer."""
         ...
 
-    def send(self, to: bytes, data: bytes) -> Receipt:
-        """Send a contract a transaction."""
+    def send(self, to: bytes, data: bytes, value: int = 0) -> Receipt:
+        """Send a contract a transaction, with ``value`` wei."""
         ...
 
     def code(self, address: bytes) -> bytes:

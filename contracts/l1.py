@@ -19,7 +19,7 @@ from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
 from web3.types import TxParams
 
 from contracts.abi import reverted
-from contracts.chain import Receipt, Reverted
+from contracts.chain import Log, Receipt, Reverted
 from contracts.endpoint import Endpoint
 
 #: Seconds for one answer, and for a transaction to be mined.
@@ -90,11 +90,10 @@ class L1:
             }
             return bytes(self.web3.eth.call(transaction))
 
-    def send(self, to: bytes, data: bytes) -> Receipt:
-        receipt = self._transact({"to": _address(to), "data": data})
+    def send(self, to: bytes, data: bytes, value: int = 0) -> Receipt:
+        receipt = self._transact({"to": _address(to), "data": data, "value": value})
         with self._asking("gave a receipt that is none"):
-            logs = tuple(bytes(log["data"]) for log in receipt["logs"])
-            return Receipt(int(receipt["gasUsed"]), logs)
+            return Receipt(int(receipt["gasUsed"]), tuple(map(_log, receipt["logs"])))
 
     def code(self, address: bytes) -> bytes:
         with self._asking("did not say what code there is"):
@@ -149,6 +148,11 @@ class L1:
             *(ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError),
         ) as error:
             raise L1Error(f"{self.name} {problem}: {_line(error)}") from None
+
+
+def _log(log: Any) -> Log:
+    topics = tuple(bytes(topic) for topic in log["topics"])
+    return Log(_bytes(log["address"], 20), topics, bytes(log["data"]))
 
 
 def _address(address: bytes) -> ChecksumAddress:

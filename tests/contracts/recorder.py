@@ -51,4 +51,4 @@ class Recorder:
             self.step.oracle.load_part(witness.state, witness.part)
         receipt = self.step.chain.send(self.address, step_call(witness))
         assert len(receipt.logs) == 1
-        return receipt.logs[0]
+        return receipt.logs[0].data
