@@ -199,24 +199,11 @@ class Dispute:
             if self.contests[key].winner == node_id:
                 return
             raise Refused("Decided", self.contests[key].winner)
-        entry = self.graph[node_id]
         timer = self.graph.updated_timer(node_id, self.now, root.is_bisected)
         if timer < self.table.terms.confirm_after:
             raise Refused("TooEarly", timer)
         self._raise_timer(node_id, root.is_bisected)
-        self.won.add(node_id)
-        stake = self.table.levels[root.node.level].stake
-        rivals = self.graph.cohorts[entry.cohort].count - 1
-        lost = stake * ((rivals + 1) * (rivals + 2) // 2 - entry.rank)
-        bounty = self.table.terms.bounty
-        height = self.table.levels[root.node.level].height
-        reserve = bounty * moves_per_rival(height) * rivals
-        self._credit(entry.mover, stake * entry.rank)
-        self._credit(self.table.terms.sink, lost - reserve)
-        self.contests[key] = Contest(node_id, self.now, reserve)
-        if rivals:
-            self._pay(key, entry.mover)
-            self._pay(key, by)
+        self._settle(by, node_id)
 
     # --- Payment ---
 
@@ -225,13 +212,8 @@ class Dispute:
         node_id = self._known(node)
         self._check_halves(node, node_id, left, right)
         self._check_bisected(node_id)
-        if self._is_paid(node_id):
-            return
         # The right half is nobody else's, for its base holds the left one: its creator bisected.
-        mover = self.graph[self.graph.halves[node_id][1]].mover
-        self._pay((node.origin, node.level), mover)
-        self.paid.add(node_id)
-        self.won.update(self.graph.halves[node_id])
+        self._pay_once(node_id, self.graph[self.graph.halves[node_id][1]].mover)
 
     def claim_refinement(self, terminal: Node, root: Node) -> None:
         """Pay for the refinement that won for a terminal of a winning history."""
@@ -240,20 +222,14 @@ class Dispute:
             raise Refused("WrongClaim", root_id)
         if root_id not in self.won:
             raise Refused("NotWon", root_id)
-        if self._is_paid(terminal_id):
-            return
-        self._pay((terminal.origin, terminal.level), self.graph[root_id].mover)
-        self.paid.add(terminal_id)
+        self._pay_once(terminal_id, self.graph[root_id].mover)
 
     def claim_proof(self, terminal: Node) -> None:
         """Pay for the proof of a terminal of a winning history."""
         terminal_id = self._known(terminal)
         if terminal_id not in self.provers:
             raise Refused("NotProved", terminal_id)
-        if self._is_paid(terminal_id):
-            return
-        self._pay((terminal.origin, terminal.level), self.provers[terminal_id])
-        self.paid.add(terminal_id)
+        self._pay_once(terminal_id, self.provers[terminal_id])
 
     def sweep(self, origin: bytes, level: int) -> None:
         """What nobody has claimed T blocks after the decision goes to the sink."""
@@ -314,11 +290,6 @@ class Dispute:
             self._check_bisected(node_id)
         return node_id
 
-    def _is_paid(self, node_id: bytes) -> bool:
-        if node_id not in self.won:
-            raise Refused("NotWon", node_id)
-        return node_id in self.paid
-
     # --- Effects ---
 
     def _enter(self, by: bytes, root: Node, claim: bytes, value: int) -> bytes:
@@ -348,6 +319,33 @@ class Dispute:
         if claim:
             own = self.graph.local_timer(claim, self.now)
             self.graph.raise_timer(claim, own + self.graph[node_id].timer)
+
+    def _settle(self, by: bytes, winner: bytes) -> None:
+        """Share out the stakes of a contest that ``by`` has confirmed the winner of."""
+        entry = self.graph[winner]
+        level = self.table.levels[entry.node.level]
+        rivals = self.graph.cohorts[entry.cohort].count - 1
+        lost = level.stake * ((rivals + 1) * (rivals + 2) // 2 - entry.rank)
+        reserve = self.table.terms.bounty * moves_per_rival(level.height) * rivals
+        self._credit(entry.mover, level.stake * entry.rank)
+        self._credit(self.table.terms.sink, lost - reserve)
+        self.won.add(winner)
+        key = (entry.node.origin, entry.node.level)
+        self.contests[key] = Contest(winner, self.now, reserve)
+        if rivals:
+            self._pay(key, entry.mover)
+            self._pay(key, by)
+
+    def _pay_once(self, node_id: bytes, mover: bytes) -> None:
+        """Pay for what ``mover`` did with a node of a winning history. Its halves are of it, too."""
+        if node_id not in self.won:
+            raise Refused("NotWon", node_id)
+        if node_id in self.paid:
+            return
+        node = self.graph[node_id].node
+        self._pay((node.origin, node.level), mover)
+        self.paid.add(node_id)
+        self.won.update(self.graph.halves.get(node_id, ()))
 
     def _pay(self, key: tuple[bytes, int], mover: bytes) -> None:
         contest = self.contests[key]
