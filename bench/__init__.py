@@ -1,1 +1,1 @@
-"""Benchmarks of the VM: ``python -m bench``. What each figure is and how it is made: README.md."""
+"""Benchmarks of the VM and its contracts: ``python -m bench``. What each figure is: README.md."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engines, memory, proofs, traces
+from bench import engines, gas, memory, proofs, traces
 from bench.measure import Row
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +20,10 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "memory": memory.measure,
     "traces": traces.measure,
     "proofs": proofs.measure,
+    "gas": gas.measure_steps,
+    "preimages": gas.measure_loads,
+    "sizes": gas.measure_sizes,
+    "evms": gas.measure_times,
 }
 
 

@@ -1,26 +1,19 @@
-"""What the contracts cost: `python -m contracts.gas [--json FILE]`.
+"""What the contracts cost: gas of steps and of preimages, bytes deployed, time in an EVM.
 
-The gas of every kind of step as a transaction of its own, 21,000 and calldata included, under the
-rules of Cancun, as Cannon's figures are. Since Prague a transaction costs at least its *floor*, 40
-gas a byte of calldata (EIP-7623); a step inside of a larger transaction shares it with the rest.
+The gas is that of a transaction of its own, 21,000 and calldata included, under Cancun's rules, as
+Cannon's is. Since Prague a transaction costs at least a *floor*, 40 gas a byte of calldata
+(EIP-7623); a step inside of a larger transaction shares it with the rest.
 
 States and leaves hold no byte of zero, which would be cheaper: these are the highest figures.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from contracts.abi import step_call
+from bench.measure import Row, median_seconds
+from contracts.abi import call_data, step_call
 from contracts.artifacts import NAMES, load
 from contracts.clients import PreimageOracle, Step
 from contracts.evm import PyEvm, Revm, floor_gas, intrinsic_gas
@@ -36,7 +29,7 @@ CODE, DATA = 0x1111_1110, 0x2222_2220
 RS, RT, RD = 8, 9, 10
 #: Cannon's single-threaded 32-bit MIPS.sol, the lower end of what was measured.
 CANNON = {"ALU": 58_000, "load": 76_000, "store": 80_000, "preimage read": 83_000}
-TIMED_STEPS = 200
+TIMED_ROUNDS = 70
 
 
 @dataclass(frozen=True)
@@ -92,8 +85,6 @@ KINDS = (
     Kind("ORACLE_READ", "preimage read", _call(Call.ORACLE_READ), ((A0, DATA), (A1, 64))),
     Kind("WRITE", "ALU", _call(Call.WRITE)),
 )
-Row = dict[str, object]
-"""One line of a table: column to value."""
 
 
 def noise(size: int, seed: object = 0) -> bytes:
@@ -146,8 +137,8 @@ def measure_steps() -> list[Row]:
                 "step": kind.name,
                 "gas": gas,
                 "Cannon": CANNON[kind.row],
+                "since Prague": max(gas, floor_gas(call)),
                 "execution": gas - intrinsic_gas(call),
-                "floor": floor_gas(call),
                 "calldata": len(call),
             }
         )
@@ -160,20 +151,20 @@ def measure_loads() -> list[Row]:
     for size in (32, 1024, MAX_PREIMAGE):
         oracle = PreimageOracle.deploy(PyEvm())
         preimage = noise(size)
-        for name, function, key in (
-            ("keccak256", oracle.load_keccak256, keccak_key),
-            ("sha256", oracle.load_sha256, sha256_key),
+        for name, load_part, key in (
+            ("loadKeccak256", oracle.load_keccak256, keccak_key),
+            ("loadSha256", oracle.load_sha256, sha256_key),
         ):
-            first, again = function(preimage, 0), function(preimage, 0)
+            first, again = load_part(preimage, 0), load_part(preimage, 0)
             if oracle.read(key(preimage), 0)[1] != size:
                 raise AssertionError(f"{name}: the part is not loaded")
-            floor = 21_000 + 40 * size
+            floor = floor_gas(call_data(f"{name}(bytes,uint32)", preimage, 0))
             rows.append(
                 {
-                    "preimage": f"{size:,} bytes, {name}",
+                    "preimage": f"{name}, {size:,} bytes",
                     "gas": first.gas_used,
                     "again": again.gas_used,
-                    "floor, about": floor,
+                    "since Prague": max(first.gas_used, floor),
                 }
             )
     return rows
@@ -186,58 +177,15 @@ def measure_sizes() -> list[Row]:
 
 def measure_times() -> list[Row]:
     """Time of a step in each EVM: of its call alone."""
+    witnesses = [witness_of(kind) for kind in KINDS if kind.name in ("ADDU", "LW", "SW")]
+
+    def execute(step: Step) -> None:
+        for _ in range(TIMED_ROUNDS):
+            for witness in witnesses:
+                step.execute(witness)
+
+    steps = TIMED_ROUNDS * len(witnesses)
     return [
-        {"EVM": name, "ms a step": 1e3 * _seconds(step)}
+        {"EVM": name, "ms a step": 1e3 * median_seconds(execute, lambda s=step: s) / steps}
         for name, step in (("revm", Step.deploy(Revm())), ("py-evm", Step.deploy(PyEvm())))
     ]
-
-
-def _seconds(step: Step) -> float:
-    witnesses = [witness_of(kind) for kind in KINDS if kind.name in ("ADDU", "LW", "SW")]
-    begun = time.perf_counter()
-    for witness in _cycle(witnesses, TIMED_STEPS):
-        step.execute(witness)
-    return (time.perf_counter() - begun) / TIMED_STEPS
-
-
-def _cycle(witnesses: list[Witness], count: int) -> Iterator[Witness]:
-    return (witnesses[number % len(witnesses)] for number in range(count))
-
-
-SECTIONS = {
-    "steps": measure_steps,
-    "loads": measure_loads,
-    "sizes": measure_sizes,
-    "times": measure_times,
-}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="contracts.gas", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    options = parser.parse_args()
-    results = {name: measure() for name, measure in SECTIONS.items()}
-    terminal = Console(width=100)
-    for name, rows in results.items():
-        terminal.print(_table(name, rows))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
-
-
-def _table(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title)
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == next(iter(rows[0])) else "right")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-if __name__ == "__main__":
-    main()
