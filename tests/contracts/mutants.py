@@ -28,7 +28,7 @@ from tests.contracts import test_step_witness as witnesses
 
 #: Twenty times faster than what is committed: the meaning of a contract is not the compiler's.
 FAST_SETTINGS = {**SETTINGS, "viaIR": False, "optimizer": {"enabled": False}}
-#: The contracts that are tested here.
+#: The contracts that are tested here; what they are made of lies beside them, in no folder.
 NAMES = ("PreimageOracle", "Program", "Step")
 #: What a test may ask for.
 FIXTURES: dict[str, Callable[[], object]] = {
@@ -99,7 +99,7 @@ def _values(names: str | tuple[str, ...], rows: Any) -> Iterator[dict[str, objec
 
 def compiled(mutants: tuple[Mutant, ...]) -> list[dict[str, Artifact]]:
     """The contracts with each of the faults, by name; in one run of the compiler."""
-    sources = read_sources(SOURCES)
+    sources = {file: text for file, text in read_sources(SOURCES).items() if "/" not in file}
     variants = [mutant.applied(sources) for mutant in mutants]
     answer = compile_json(
         {

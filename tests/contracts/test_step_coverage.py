@@ -83,7 +83,7 @@ def with_bad_oracles(evm: PyEvm, recorder: Recorder) -> None:
     attempt(step, step_call(read))  # not loaded
 
 
-def test_every_branch_is_taken_or_explained(capsys) -> None:
+def test_every_branch_is_taken_or_explained(tell) -> None:
     evm = PyEvm()
     recorder = Recorder(evm)
     step = Step.deploy(evm)
@@ -95,8 +95,7 @@ def test_every_branch_is_taken_or_explained(capsys) -> None:
     lines = source_of(compile_sources(sources)["Step"], sources, code)
     total = 2 * sum(opcode == JUMPI for _, opcode in instructions(code))
     missing = [(lines[at].partition(" ")[2], way) for at, way in recorder.missing(code)]
-    with capsys.disabled():
-        print(f"\n  step contract: {total - len(missing)} of {total} branches taken")
+    tell(f"step contract: {total - len(missing)} of {total} branches taken")
     found = Counter(
         next((key for key in NOT_TAKEN if line.startswith(key[0]) and way == key[1]), (line, way))
         for line, way in missing

@@ -76,55 +76,50 @@ def kernel_steps(witnesses: Iterable[Witness]) -> int:
     return sum(State.unpack(found.state).pc >= KERNEL for found in witnesses)
 
 
-def report(capsys, text: str) -> None:
-    with capsys.disabled():
-        print(f"\n  step contract: {text}")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_contract_and_specification_agree_on_random_steps(part: int, capsys) -> None:
+def test_contract_and_specification_agree_on_random_steps(part: int, tell) -> None:
     count = compare(Step.deploy(Revm()), at_random(f"steps {part}", RANDOM // PARTS))
     assert count == RANDOM // PARTS
-    report(capsys, f"{count:,} random steps in revm, part {part + 1} of {PARTS}")
+    tell(f"step contract: {count:,} random steps in revm, part {part + 1} of {PARTS}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "length"), [("hello", 20_000_000), ("sha256chain", 10_000_000)])
-def test_contract_and_specification_agree_on_programs(name: str, length: int, capsys) -> None:
+def test_contract_and_specification_agree_on_programs(name: str, length: int, tell) -> None:
     witnesses = list(of_program(name, length, REAL))
     kernel = kernel_steps(witnesses)
     assert kernel >= 20
     count = compare(Step.deploy(Revm()), witnesses)
     assert count == REAL
-    report(capsys, f"{count:,} steps of {name}, {kernel:,} of them of the kernel")
+    tell(f"step contract: {count:,} steps of {name}, {kernel:,} of them of the kernel")
 
 
 @pytest.mark.slow
-def test_contract_and_specification_agree_on_reads_of_preimages(capsys) -> None:
+def test_contract_and_specification_agree_on_reads_of_preimages(tell) -> None:
     witnesses = list(of_preimages(REAL // 5))
     kernel = kernel_steps(witnesses)
     assert kernel >= REAL // 5
     count = compare(Step.deploy(Revm()), witnesses)
     reads = sum(found.part is not None for found in witnesses)
     assert reads >= REAL // 5
-    report(capsys, f"{count:,} steps around {reads:,} reads of preimages, {kernel:,} of the kernel")
+    tell(f"step contract: {count:,} steps at {reads:,} reads of preimages, {kernel:,} the kernel's")
 
 
 @pytest.mark.slow
-def test_py_evm_and_specification_agree(capsys) -> None:
+def test_py_evm_and_specification_agree(tell) -> None:
     step = Step.deploy(PyEvm())
     count = compare(step, at_random("py-evm", SLOW))
     count += compare(step, of_program("hello", 20_000_000, SLOW // 4))
-    report(capsys, f"{count:,} steps in py-evm")
+    tell(f"step contract: {count:,} steps in py-evm")
 
 
 @pytest.mark.slow
-def test_a_node_and_the_specification_agree(anvil_url: str, capsys) -> None:
+def test_a_node_and_the_specification_agree(anvil_url: str, tell) -> None:
     recorder = Recorder.deploy(L1.connect(anvil_url))
     count = compare(recorder, at_random("node", SLOW))
     count += compare(recorder, of_program("hello", 20_000_000, SLOW // 4))
-    report(capsys, f"{count:,} steps by transactions on a node")
+    tell(f"step contract: {count:,} steps by transactions on a node")
 
 
 def test_the_embedded_l1_and_the_specification_agree() -> None:

@@ -51,7 +51,7 @@ def run_unit(spec: Machine, fast: FastMachine, unit: Unit, state: State, steps: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_engines_agree_on_random_words(part, capsys):
+def test_engines_agree_on_random_words(part, tell):
     rng = random.Random(f"words {part}")
     reached = by_unicorn = differing = 0
     for words in pages_of_words(rng, WORDS // PARTS):
@@ -71,15 +71,14 @@ def test_engines_agree_on_random_words(part, capsys):
                 reached += 1
                 differing += engines_differ(unit.word)
                 by_unicorn += bool(fast.memory.flags[place >> 12] & EXECUTED)
-    with capsys.disabled():
-        print(f" [{reached} words, {by_unicorn} of them on Unicorn, {differing} differ]", end="")
+    tell(f"engines: {reached:,} words, {by_unicorn:,} of them on Unicorn, {differing:,} differ")
     assert reached > 0.9 * (WORDS // PARTS)
     assert by_unicorn > 0.5 * reached
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_engines_agree_on_random_programs(part, capsys):
+def test_engines_agree_on_random_programs(part, tell):
     steps = 0
     for seed in range(part, PROGRAMS, PARTS):
         setup = Writer(seed).setup()
@@ -97,5 +96,4 @@ def test_engines_agree_on_random_programs(part, capsys):
         assert dict(fast.memory.pages()) == dict(spec.memory.pages()), f"program {seed}"
         assert shown(fast) == shown(spec), f"program {seed}"
         steps += spec.step
-    with capsys.disabled():
-        print(f" [{steps} steps of {PROGRAMS // PARTS} programs]", end="")
+    tell(f"engines: {steps:,} steps of {PROGRAMS // PARTS:,} random programs")

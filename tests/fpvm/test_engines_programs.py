@@ -82,7 +82,7 @@ def samples(rng: random.Random, length: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_engines_agree_at_a_thousand_steps(name, capsys):
+def test_engines_agree_at_a_thousand_steps(name, tell):
     straight, machine = start(name, FastMachine), start(name, FastMachine)
     straight.run(1 << 40)
     rng = random.Random(name)
@@ -101,8 +101,7 @@ def test_engines_agree_at_a_thousand_steps(name, capsys):
     assert machine.exited
     assert machine.core.exit_code == 0
     assert shown(machine) == shown(straight) != []
-    with capsys.disabled():
-        print(f" [{compared} of {straight.step} steps]", end="")
+    tell(f"engines: {compared:,} of the {straight.step:,} steps of {name}")
 
 
 @pytest.mark.slow
