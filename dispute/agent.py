@@ -7,7 +7,7 @@ that was made before changes nothing, agents need not know of each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -170,25 +170,33 @@ def moves(
     ``payee``: claim the bounties that this address has earned; None: claim none. A *challenger*
     opens the right root only once there is a wrong one; others open it at once.
     """
+    places = list(honest_places(view, histories, origin))
+    if not places:
+        return opening(view, histories, origin, is_challenger)
     return [
-        *defence(view, histories, origin, is_challenger),
-        *settlement(view, histories, origin),
-        *(collection(view, histories, origin, payee) if payee is not None else ()),
+        *defence(view, histories, origin, places),
+        *settlement(view, places),
+        *(collection(view, places, payee) if payee is not None else ()),
     ]
 
 
-def defence(
+def opening(
     view: Dispute, histories: Histories, origin: bytes, is_challenger: bool = False
 ) -> list[Move]:
-    """The moves that time is running for."""
+    """Claim what is right, if nobody has."""
     root = honest_root(view, histories, origin)
-    if root.id() not in view.graph:
-        is_wanted = not is_challenger or root.cohort() in view.graph.cohorts
-        is_open = (origin, 0) not in view.contests
-        return [Open(origin, root.span)] if is_wanted and is_open else []
+    is_wanted = not is_challenger or root.cohort() in view.graph.cohorts
+    is_open = (origin, 0) not in view.contests
+    return [Open(origin, root.span)] if is_wanted and is_open else []
+
+
+def defence(
+    view: Dispute, histories: Histories, origin: bytes, places: Sequence[Place]
+) -> list[Move]:
+    """The moves that time is running for."""
     return [
         _answer(view, histories, origin, place)
-        for place in honest_places(view, histories, origin)
+        for place in places
         if calls_for_a_move(view, histories, origin, place)
     ]
 
@@ -230,9 +238,8 @@ def refinement(terminal: Node, history: History, finer: History, outcome_proof: 
 # --- Settlement -----------------------------------------------------------------------------------
 
 
-def settlement(view: Dispute, histories: Histories, origin: bytes) -> list[Move]:
+def settlement(view: Dispute, places: Sequence[Place]) -> list[Move]:
     """Update and confirm every right root that has come to T, finer levels first."""
-    places = list(honest_places(view, histories, origin))
     timers = reachable_timers(view, places)
     threshold = view.table.terms.confirm_after
     due = [
@@ -251,7 +258,7 @@ def settlement(view: Dispute, histories: Histories, origin: bytes) -> list[Move]
     return [*updates, *(Confirm(update(view, place.node)) for place in due)]
 
 
-def reachable_timers(view: Dispute, places: list[Place]) -> dict[bytes, int]:
+def reachable_timers(view: Dispute, places: Sequence[Place]) -> dict[bytes, int]:
     """What the stored timer of each place is once those below it have been updated."""
     graph, now = view.graph, view.now
     timers: dict[bytes, int] = {}
@@ -292,19 +299,19 @@ def update(view: Dispute, node: Node) -> Update:
 # --- Bounties -------------------------------------------------------------------------------------
 
 
-def collection(view: Dispute, histories: Histories, origin: bytes, payee: bytes) -> list[Move]:
+def collection(view: Dispute, places: Sequence[Place], payee: bytes) -> list[Move]:
     """Claims of what ``payee`` has earned, from the top down. They include the claims of others
     that are on the way: a node counts as the winner's once the one above it has been claimed."""
     wanted: set[bytes] = set()
     parents: dict[bytes, bytes] = {}
     claims: dict[bytes, Move] = {}
-    places: set[bytes] = set()
-    for place in honest_places(view, histories, origin):
-        places.add(place.id)
+    right: set[bytes] = set()
+    for place in places:
+        right.add(place.id)
         contest = view.contests.get((place.node.origin, place.node.level))
         if contest is None or contest.reserve < view.table.terms.bounty:
             continue
-        if contest.winner not in places:
+        if contest.winner not in right:
             continue
         for half in view.graph.halves.get(place.id, ()):
             parents[half] = place.id

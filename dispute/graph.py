@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fpvm.history import base, leaf
 from fpvm.keccak import keccak256
@@ -39,7 +40,7 @@ class Node:
 
     def id(self) -> bytes:
         """The node's name on L1."""
-        return keccak256(b"\4" + self.cohort() + self.span)
+        return _id(self)
 
     def halves(self, left: bytes, right: bytes) -> tuple[Node, Node]:
         """The two nodes that this one is bisected into, if its span is that of ``left`` and
@@ -55,6 +56,11 @@ class Node:
                 span=right,
             ),
         )
+
+
+@lru_cache(maxsize=1 << 16)
+def _id(node: Node) -> bytes:
+    return keccak256(b"\4" + node.cohort() + node.span)
 
 
 def level_root(origin: bytes, level: int, height: int, start: bytes, span: bytes) -> Node:
@@ -101,7 +107,7 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph that goes its own way from here on."""
-        other = Graph()
+        other = type(self)()
         other.entries = self.entries.copy()
         other.cohorts = self.cohorts.copy()
         other.halves = self.halves.copy()

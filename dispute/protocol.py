@@ -115,7 +115,7 @@ class Dispute:
 
     def copy(self) -> Dispute:
         """A dispute that goes its own way from here on."""
-        other = Dispute(self.table, self.judge)
+        other = type(self)(self.table, self.judge)
         other.now, other.balance = self.now, self.balance
         other.graph = self.graph.copy()
         other.contests = self.contests.copy()

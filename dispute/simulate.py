@@ -173,7 +173,7 @@ class Play:
         """Send what the state of things calls for, unless it is on its way."""
         pending = self._pending[party.name]
         for move in party.strategy(self.stage):
-            pending.setdefault(move, self.stage.now + self._delay)
+            pending.setdefault(move, self.stage.now + 1 + self._delay)
 
     def _make(self, party: Party, move: Move) -> None:
         before = len(self.stage.graph.entries), len(self.stage.provers), len(self.stage.contests)
