@@ -7,6 +7,7 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
+from eth_abi.grammar import TupleType, parse
 
 from contracts.artifacts import NAMES, load
 from contracts.chain import Reverted
@@ -28,10 +29,24 @@ def selector(signature: str) -> bytes:
     return keccak256(signature.encode())[:4]
 
 
+def event_topic(signature: str) -> bytes:
+    """The first topic of an event, which names it."""
+    return keccak256(signature.encode())
+
+
 def call_data(signature: str, *arguments: object) -> bytes:
     """A call of the function with this signature, as in ``"read(bytes32,uint32)"``."""
-    types = signature[signature.index("(") + 1 : -1]
-    return selector(signature) + encode(types.split(",") if types else [], arguments)
+    return selector(signature) + encode(_argument_types(signature), arguments)
+
+
+@cache
+def _argument_types(signature: str) -> tuple[str, ...]:
+    """The types of a function's arguments; tuples among them stay whole."""
+    if signature.endswith("()"):
+        return ()
+    arguments = parse(signature[signature.index("(") :])
+    assert isinstance(arguments, TupleType)
+    return tuple(argument.to_type_str() for argument in arguments.components)
 
 
 def step_call(witness: Witness) -> bytes:

@@ -19,11 +19,13 @@ class WrongContract(Exception):
     """What is at an address is not the contract that it should be."""
 
 
-def _address_word(address: bytes) -> bytes:
+def address_word(address: bytes) -> bytes:
+    """An address as a word."""
     return address.rjust(32, b"\0")
 
 
-def _check_code(chain: Chain, address: bytes, name: str, **immutables: bytes) -> None:
+def check_code(chain: Chain, address: bytes, name: str, **immutables: bytes) -> None:
+    """Raises :class:`WrongContract` unless the contract of this name is there."""
     found = chain.code(address)
     if not found:
         raise WrongContract(f"there is no contract at 0x{address.hex()}")
@@ -45,7 +47,7 @@ class PreimageOracle:
     @classmethod
     def attach(cls, chain: Chain, address: bytes) -> PreimageOracle:
         """Raises :class:`WrongContract`."""
-        _check_code(chain, address, "PreimageOracle")
+        check_code(chain, address, "PreimageOracle")
         return cls(chain, address)
 
     def load_keccak256(self, preimage: bytes, offset: int) -> Receipt:
@@ -90,13 +92,13 @@ class Step:
     def deploy(cls, chain: Chain, oracle: PreimageOracle | None = None) -> Step:
         """The step contract on ``oracle``; on an oracle of its own, if there is none yet."""
         oracle = oracle or PreimageOracle.deploy(chain)
-        creation = load("Step").creation + _address_word(oracle.address)
+        creation = load("Step").creation + address_word(oracle.address)
         return cls(chain, chain.deploy(creation), oracle)
 
     @classmethod
     def attach(cls, chain: Chain, address: bytes, oracle: PreimageOracle) -> Step:
         """Raises :class:`WrongContract`, also if the contract is on another oracle."""
-        _check_code(chain, address, "Step", ORACLE=_address_word(oracle.address))
+        check_code(chain, address, "Step", ORACLE=address_word(oracle.address))
         return cls(chain, address, oracle)
 
     def execute(self, witness: Witness) -> bytes:
@@ -124,7 +126,7 @@ class Program:
     @classmethod
     def attach(cls, chain: Chain, address: bytes, mem_root: bytes, pc: int) -> Program:
         """Raises :class:`WrongContract`, also if the contract stands for another program."""
-        _check_code(chain, address, "Program", MEM_ROOT=mem_root, PC=pc.to_bytes(32, "big"))
+        check_code(chain, address, "Program", MEM_ROOT=mem_root, PC=pc.to_bytes(32, "big"))
         return cls(chain, address)
 
     def initial_state_hash(self, program_input: bytes) -> bytes:

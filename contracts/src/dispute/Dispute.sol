@@ -56,8 +56,8 @@ contract Dispute is Table, Graph, Ledger {
     event Proved(bytes32 indexed id, address mover);
     /// A longer timer has been stored.
     event Updated(bytes32 indexed id, Timer timer);
-    /// A root has won its contest.
-    event Confirmed(bytes32 indexed id, bytes32 indexed origin, uint8 level);
+    /// A root has won its contest; `mover` has confirmed it.
+    event Confirmed(bytes32 indexed id, bytes32 indexed origin, uint8 level, address mover);
     /// The bounty for what `mover` did with a node of a winning history has been claimed.
     event Paid(bytes32 indexed id, address mover);
     /// What nobody has claimed has gone to the sink.
@@ -191,7 +191,7 @@ contract Dispute is Table, Graph, Ledger {
         // Until T the other side may have been censored.
         if (Timer.unwrap(timer) < CONFIRM_AFTER) revert TooEarly(Timer.unwrap(timer));
         _store(root, id, timer);
-        emit Confirmed(id, root.origin, root.level);
+        emit Confirmed(id, root.origin, root.level, msg.sender);
         _settle(contest_, root.level, id, cohorts[cohortId].count);
     }
 
