@@ -6,15 +6,16 @@ The stage is the model, or anything with its functions; the tests play on the co
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dispute.adversaries import Strategy
-from dispute.moves import Move
+from dispute.moves import Move, UpdateTimers
 from dispute.protocol import Dispute, Refused
 
 #: Wei that every party brings: more than any dispute costs.
-FUNDS = 10**30
+FUNDS = 10**24
 #: More blocks than any dispute takes, in multiples of its bound.
 _PATIENCE = 4
 
@@ -58,10 +59,9 @@ def at_random(seed: object, probability: float) -> Censor:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What L1 is like. ``budget``: the blocks that may be censored; by default C.
-
-    ``adversary_last``: it acts after the honest in each block, else before. With ``drops``, blocks
-    lose honest moves at random, which cost delay like censorship and are counted to it.
+    """What L1 is like. ``budget``: the blocks that may be censored; by default C. ``delay``: how
+    late honest moves come; by default δ. ``adversary_last``: it acts after the honest in each
+    block, else before.
     """
 
     censor: Censor = nothing_censored
@@ -74,15 +74,15 @@ class Circumstances:
 class Ending:
     """How a dispute ended. ``winner``: the id of the confirmed root, or None.
 
-    ``block``: when. ``moves``: made by each party, counted without those that changed nothing.
-    ``refused``: moves that the contract refused. ``spent``: wei lost by each party at the end, or
-    won if below 0.
+    ``block``: when. ``moves``: how many of each kind each party made, without those that changed
+    nothing; ``refused``: how many of each party's the contract refused. ``spent``: wei lost by each
+    party at the end, or won if below 0.
     """
 
     winner: bytes | None = None
     block: int = 0
-    moves: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
+    moves: dict[str, Counter[str]] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     spent: dict[str, int] = field(default_factory=dict)
 
 
@@ -109,7 +109,7 @@ class Play:
         self._pending: dict[str, dict[Move, int]] = {party.name: {} for party in parties}
         for party in parties:
             stage.deposit(party.address, FUNDS)
-            self.ending.moves[party.name] = self.ending.refused[party.name] = 0
+            self.ending.moves[party.name] = Counter()
 
     def run(self, blocks: int | None = None, until_settled: bool = False) -> Ending:
         """Play until the dispute is decided; or until every contest is, and all bounties paid.
@@ -176,14 +176,25 @@ class Play:
             pending.setdefault(move, self.stage.now + 1 + self._delay)
 
     def _make(self, party: Party, move: Move) -> None:
-        before = len(self.stage.graph.entries), len(self.stage.provers), len(self.stage.contests)
+        before = self._changes()
         try:
             move.make(self.stage, party.address, 0)
         except Refused:
             self.ending.refused[party.name] += 1
-            return
-        after = len(self.stage.graph.entries), len(self.stage.provers), len(self.stage.contests)
-        self.ending.moves[party.name] += after != before
+        else:
+            is_new = isinstance(move, UpdateTimers) or self._changes() != before
+            self.ending.moves[party.name][type(move).__name__] += is_new
+
+    def _changes(self) -> tuple[int, ...]:
+        """What is other after a move that was not made before."""
+        stage, graph = self.stage, self.stage.graph
+        return (
+            len(graph.entries),
+            len(graph.halves),
+            len(stage.provers),
+            len(stage.contests),
+            len(stage.paid),
+        )
 
     def _settle(self) -> None:
         for party in self.parties:

@@ -97,7 +97,8 @@ class Table:
 
     @property
     def bound(self) -> int:
-        """The blocks within which an honest root is confirmed, counted from its opening."""
+        """The blocks within which an honest root has come to T, counted from when it was called
+        for. To confirm it is one move more."""
         return self.terms.confirm_after + self.allowance
 
     def stake(self, level: int, rivals: int) -> int:
