@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engines, gas, memory, proofs, traces
+from bench import dispute_gas, engines, gas, memory, proofs, traces
 from bench.measure import Row
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -24,6 +24,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "preimages": gas.measure_loads,
     "sizes": gas.measure_sizes,
     "evms": gas.measure_times,
+    "dispute": dispute_gas.measure,
 }
 
 
