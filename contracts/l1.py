@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from eth_typing import ChecksumAddress
+from eth_typing import BlockNumber, ChecksumAddress
+from hexbytes import HexBytes
 from requests.exceptions import ConnectionError, RequestException, Timeout
 from web3 import Web3
-from web3.exceptions import ContractLogicError, TimeExhausted, Web3Exception
-from web3.types import TxParams
+from web3.exceptions import (
+    BlockNotFound,
+    ContractLogicError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3Exception,
+)
+from web3.types import BlockIdentifier, FilterParams, TxParams, Wei
 
 from contracts.abi import reverted
 from contracts.chain import Log, Receipt, Reverted
@@ -34,6 +43,75 @@ _MAX_MESSAGE = 200
 
 class L1Error(Exception):
     """The node cannot be reached, is too slow, or answers what cannot be. One line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The head of a block. ``base_fee``: what a transaction in it pays at least, in wei for each
+    gas."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    base_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A log, and where it is: in which block, and by how manieth transaction and log, from 0."""
+
+    log: Log
+    block: int
+    block_hash: bytes
+    transaction: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What became of a transaction: in which block it is, and what it cost, in gas and in wei."""
+
+    block: int
+    succeeded: bool
+    gas_used: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Wei for each gas: at most, and of it to whoever mines."""
+
+    most: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A signed transaction. ``digest`` names it, before any node has seen it."""
+
+    digest: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the contracts of an L1 answered after a block; a :class:`contracts.chain.Chain` to
+    ask."""
+
+    l1: L1
+    block: int
+
+    def call(self, to: bytes, data: bytes) -> bytes:
+        return self.l1.call(to, data, self.block)
+
+    def code(self, address: bytes) -> bytes:
+        return self.l1.code(address, self.block)
+
+    def deploy(self, creation: bytes) -> bytes:
+        raise TypeError("the past cannot be changed")
+
+    def send(self, to: bytes, data: bytes, value: int = 0) -> Receipt:
+        raise TypeError("the past cannot be changed")
 
 
 class L1:
@@ -75,12 +153,18 @@ class L1:
 
         return cls(Web3(EmbeddedProvider()), "the embedded L1")
 
+    def with_key(self, key: str) -> L1:
+        """The same node, with another account."""
+        return L1(self.web3, self.name, key)
+
+    # --- Contracts ---
+
     def deploy(self, creation: bytes) -> bytes:
         receipt = self._transact({"data": creation})
         with self._asking("deployed a contract and does not say where"):
             return _bytes(receipt["contractAddress"], 20)
 
-    def call(self, to: bytes, data: bytes) -> bytes:
+    def call(self, to: bytes, data: bytes, block: int | None = None) -> bytes:
         with self._asking("did not answer a call"):
             transaction: TxParams = {
                 "from": self.sender,
@@ -88,16 +172,151 @@ class L1:
                 "data": data,
                 "gas": CALL_GAS,
             }
-            return bytes(self.web3.eth.call(transaction))
+            return bytes(self.web3.eth.call(transaction, _at(block)))
 
     def send(self, to: bytes, data: bytes, value: int = 0) -> Receipt:
         receipt = self._transact({"to": _address(to), "data": data, "value": value})
         with self._asking("gave a receipt that is none"):
             return Receipt(int(receipt["gasUsed"]), tuple(map(_log, receipt["logs"])))
 
-    def code(self, address: bytes) -> bytes:
+    def code(self, address: bytes, block: int | None = None) -> bytes:
         with self._asking("did not say what code there is"):
-            return bytes(self.web3.eth.get_code(_address(address)))
+            return bytes(self.web3.eth.get_code(_address(address), _at(block)))
+
+    def at(self, block: int) -> Past:
+        """The contracts as they were after a block."""
+        return Past(self, block)
+
+    # --- Following the chain ---
+
+    def block(self, number: int | None = None) -> Block | None:
+        """A block's head, by default the newest's; None if there is no such block (yet)."""
+        with self._asking("did not say what block there is"):
+            try:
+                found = self.web3.eth.get_block(_at(number))
+            except BlockNotFound:
+                return None
+            head = Block(
+                _number(found["number"]),
+                _word(found["hash"]),
+                _number(found["timestamp"]),
+                _number(found.get("baseFeePerGas", 0)),
+            )
+            if number not in (None, head.number):
+                raise ValueError(f"block {head.number} is not block {number}")
+            return head
+
+    def logs(self, address: bytes, first: int, last: int) -> list[LogEntry]:
+        """What a contract logged in the blocks from ``first`` to ``last``, in order.
+
+        Raises :class:`L1Error` if the node answers with anything else: logs of other contracts or
+        blocks, logs that have been removed, two in one place.
+        """
+        with self._asking("gave logs that are none"):
+            query: FilterParams = {
+                "address": _address(address),
+                "fromBlock": BlockNumber(first),
+                "toBlock": BlockNumber(last),
+            }
+            entries = [_log_entry(log) for log in self.web3.eth.get_logs(query)]
+            entries.sort(key=_place)
+            for entry in entries:
+                if entry.log.address != address:
+                    raise ValueError(f"a log of the contract 0x{entry.log.address.hex()}")
+                if not first <= entry.block <= last:
+                    raise ValueError(f"a log of block {entry.block}, not {first} to {last}")
+            for before, after in pairwise(entries):
+                if _place(before) == _place(after):
+                    raise ValueError(f"two logs {after.index} in block {after.block}")
+                if before.block == after.block and before.block_hash != after.block_hash:
+                    raise ValueError(f"logs of two blocks {after.block}")
+            return entries
+
+    def balance(self, address: bytes, block: int | None = None) -> int:
+        """The wei that an address has."""
+        with self._asking("did not say what there is on an account"):
+            return _number(self.web3.eth.get_balance(_address(address), _at(block)))
+
+    # --- Transactions that are not waited for ---
+
+    @property
+    def address(self) -> bytes:
+        """The account's address."""
+        return bytes.fromhex(self.sender[2:])
+
+    def nonce(self, *, with_waiting: bool = False) -> int:
+        """How many transactions of the account have been mined; or have been sent, as far as the
+        node knows."""
+        with self._asking("did not say how many transactions there are"):
+            block: BlockIdentifier = "pending" if with_waiting else "latest"
+            return _number(self.web3.eth.get_transaction_count(_address(self.address), block))
+
+    def fees(self) -> Fees:
+        """What the node thinks a transaction should pay now."""
+        with self._asking("did not say what gas costs"):
+            priority = _number(self.web3.eth.max_priority_fee)
+            base_fee = _number(self.web3.eth.get_block("latest")["baseFeePerGas"])
+            return Fees(2 * base_fee + priority, priority)
+
+    def estimate(self, to: bytes, data: bytes, value: int = 0) -> int:
+        """The gas that a transaction takes. Raises Reverted if it would fail."""
+        with self._asking("did not say how much gas a transaction takes"):
+            transaction: TxParams = {
+                "from": _address(self.address),
+                "to": _address(to),
+                "data": data,
+                "value": Wei(value),
+            }
+            return _number(self.web3.eth.estimate_gas(transaction))
+
+    def sign(
+        self, to: bytes, data: bytes, value: int, *, nonce: int, gas: int, fees: Fees
+    ) -> Transaction:
+        """A transaction, to be sent by :meth:`submit`. Raises :class:`L1Error` without a key."""
+        if self._account is None:
+            raise L1Error(f"{self.name}: to sign transactions takes a key")
+        signed = self._account.sign_transaction(
+            {
+                "chainId": self.chain_id,
+                "to": _address(to),
+                "data": data,
+                "value": value,
+                "nonce": nonce,
+                "gas": gas,
+                "maxFeePerGas": fees.most,
+                "maxPriorityFeePerGas": fees.priority,
+            }
+        )
+        return Transaction(bytes(signed.hash), bytes(signed.raw_transaction))
+
+    def submit(self, transaction: Transaction) -> None:
+        """Give the node a transaction; it may be mined some day."""
+        with self._asking("did not take a transaction"):
+            self.web3.eth.send_raw_transaction(transaction.raw)
+
+    def is_known(self, digest: bytes) -> bool:
+        """Whether the node has a transaction, mined or waiting."""
+        with self._asking("did not say whether it has a transaction"):
+            try:
+                return _word(self.web3.eth.get_transaction(HexBytes(digest))["hash"]) == digest
+            except TransactionNotFound:
+                return False
+
+    def mined(self, digest: bytes) -> Mined | None:
+        """What became of a transaction, if it has been mined."""
+        with self._asking("gave a receipt that is none"):
+            try:
+                receipt = self.web3.eth.get_transaction_receipt(HexBytes(digest))
+            except TransactionNotFound:
+                return None
+            if _word(receipt["transactionHash"]) != digest:
+                raise ValueError("that of another transaction")
+            gas = _number(receipt["gasUsed"])
+            price = _number(receipt["effectiveGasPrice"])
+            succeeded = _number(receipt["status"]) == 1
+            return Mined(_number(receipt["blockNumber"]), succeeded, gas, gas * price)
+
+    # --- Transactions that are waited for ---
 
     def _transact(self, transaction: dict[str, Any]) -> dict[str, Any]:
         """The receipt of a transaction, once it is mined. Raises Reverted if it failed."""
@@ -148,6 +367,46 @@ class L1:
             *(ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError),
         ) as error:
             raise L1Error(f"{self.name} {problem}: {_line(error)}") from None
+
+
+def _at(block: int | None) -> BlockIdentifier:
+    return "latest" if block is None else BlockNumber(block)
+
+
+def _number(value: Any) -> int:
+    """A number of 256 bits, which a node has written as one."""
+    number = _from_quantity(value) if isinstance(value, str) else int(value)
+    if isinstance(value, bool | float) or not 0 <= number < 1 << 256:
+        raise ValueError(f"{value!r} is no number")
+    return number
+
+
+def _from_quantity(text: str) -> int:
+    return int(text, 16)
+
+
+def _word(value: Any) -> bytes:
+    word = bytes(value)
+    if len(word) != 32:
+        raise ValueError(f"a hash of {len(word)} bytes")
+    return word
+
+
+def _log_entry(log: Any) -> LogEntry:
+    if log.get("removed"):
+        raise ValueError("a log that has been removed")
+    return LogEntry(
+        _log(log),
+        _number(log["blockNumber"]),
+        _word(log["blockHash"]),
+        _number(log["transactionIndex"]),
+        _number(log["logIndex"]),
+    )
+
+
+def _place(entry: LogEntry) -> tuple[int, int, int]:
+    """The transaction counts, too: eth-tester counts the logs of each one anew."""
+    return entry.block, entry.transaction, entry.index
 
 
 def _log(log: Any) -> Log:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from dispute.graph import INFINITE, Graph, Node, level_root
 from dispute.table import Table, moves_per_rival
@@ -113,7 +113,7 @@ class Dispute:
         self.credits: dict[bytes, int] = {}
         self.balance = 0
 
-    def copy(self) -> Dispute:
+    def copy(self) -> Self:
         """A dispute that goes its own way from here on."""
         other = type(self)(self.table, self.judge)
         other.now, other.balance = self.now, self.balance
