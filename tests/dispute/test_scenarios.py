@@ -41,11 +41,7 @@ from dispute.simulate import (
     burst,
     split,
 )
-
-try:
-    from tests.dispute.lockstep import Lockstep
-except ImportError:
-    Lockstep = None
+from tests.dispute.lockstep import Lockstep
 from tests.dispute.worlds import World, chain_world, terms, vm_world
 
 HONEST = b"honest".rjust(20, b"\0")
@@ -192,8 +188,6 @@ def test_outcomes_of_programs_that_fail(name: str, at: tuple[int, ...]) -> None:
     ],
 )
 def test_sybils(stage: Stage, count: int) -> None:
-    if count > 64 and stage.create is Lockstep:
-        count = 24  # the model alone takes the large crowd; see the benchmark for gas
     world = stage.world
     evil = sybils(world.histories, world.table, world.origin, count)
     ending, dispute = stage.play(*evil, until_settled=False)
