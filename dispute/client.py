@@ -250,6 +250,12 @@ class DisputeContract:
         """What the contract owes to an account, in wei."""
         return _int(self._ask(1, "credit(address)", account)[0])
 
+    def terms(self) -> Terms:
+        """The times, the bounty and the sink."""
+        *times, bounty, sink = self._ask(6, "terms()")
+        confirm_after, censorship, delay, compute = map(_int, times)
+        return Terms(confirm_after, censorship, delay, compute, _int(bounty), sink[12:])
+
     def _ask(self, count: int, signature: str, *arguments: object) -> list[bytes]:
         return words(self.chain.call(self.address, call_data(signature, *arguments)), count)
 

@@ -8,6 +8,8 @@ from typing import Protocol
 #: A position is 64 bits on L1; no history is that long.
 MAX_HEIGHT = 32
 MAX_LEVELS = 8
+#: What L1 keeps: blocks in 40 bits, stakes and bounties in 88.
+MAX_BLOCKS, MAX_WEI = (1 << 40) - 1, (1 << 88) - 1
 
 
 class TermsError(ValueError):
@@ -72,6 +74,7 @@ class Table:
     def __post_init__(self) -> None:
         if not 1 <= len(self.levels) <= MAX_LEVELS:
             raise TermsError(f"a dispute has 1 to {MAX_LEVELS} levels, not {len(self.levels)}")
+        self._check_widths()
         for number, level in enumerate(self.levels):
             if not 1 <= level.height <= MAX_HEIGHT:
                 raise TermsError(f"level {number}: its height is {level.height}, not 1 to 32")
@@ -82,6 +85,17 @@ class Table:
                 f"T is {self.terms.confirm_after}: not above {self.allowance}, which the other side"
                 " may gain by censorship and delay"
             )
+
+    def _check_widths(self) -> None:
+        terms = self.terms
+        times = (terms.confirm_after, terms.censorship, terms.delay, terms.compute)
+        if not all(0 <= time <= MAX_BLOCKS for time in times):
+            raise TermsError(f"a time is 0 to {MAX_BLOCKS} blocks: {times}")
+        amounts = (terms.bounty, *(level.stake for level in self.levels))
+        if not all(0 <= amount <= MAX_WEI for amount in amounts):
+            raise TermsError(f"a stake or a bounty is 0 to {MAX_WEI} wei: {amounts}")
+        if len(terms.sink) != 20:
+            raise TermsError(f"an address has 20 bytes, not {len(terms.sink)}")
 
     @property
     def last(self) -> int:
