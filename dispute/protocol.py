@@ -337,7 +337,7 @@ class Dispute:
             self._pay(key, by)
 
     def _pay_once(self, node_id: bytes, mover: bytes) -> None:
-        """Pay for what ``mover`` did with a node of a winning history; its halves are of it, too."""
+        """Pay for what ``mover`` did with a node of a winning history. Its halves are won, too."""
         if node_id not in self.won:
             raise Refused("NotWon", node_id)
         if node_id in self.paid:
