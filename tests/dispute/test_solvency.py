@@ -66,10 +66,18 @@ class Solvency(RuleBasedStateMachine):
         if wanted:
             self.make(wanted[choice % len(wanted)], by, value)
 
-    @rule(by=party, payee=party, belief=st.sampled_from(BELIEFS))
     def makes_all_moves(self, by: bytes, payee: bytes, belief: Histories) -> None:
         for move in moves(self.stage, belief, WORLD.origin, payee):  # type: ignore[arg-type]
             self.make(move, by, 7 * STAKE)
+
+    @rule(blocks=st.integers(1, 8), start=st.integers(0, 3))
+    def everybody_moves(self, blocks: int, start: int) -> None:
+        """A dispute goes on for some blocks, with money for all."""
+        for _ in range(blocks):
+            for turn in range(start, start + len(BELIEFS)):
+                by = PARTIES[turn % len(PARTIES)]
+                self.makes_all_moves(by, by, BELIEFS[turn % len(BELIEFS)])
+            self.stage.now += 1
 
     @rule(blocks=st.sampled_from((1, 2, 5, WORLD.table.terms.confirm_after)))
     def waits(self, blocks: int) -> None:
@@ -109,4 +117,4 @@ class Solvency(RuleBasedStateMachine):
 
 
 TestSolvency = Solvency.TestCase
-TestSolvency.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestSolvency.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
