@@ -133,8 +133,8 @@ class Runner:
         self._told: set[str] = set()
         self._problems: set[str] = set()
         self._checked = first_block
-        #: Moves that were refused: how often, and the block before which they are not tried again.
-        self._rests: dict[Move, tuple[int, int]] = {}
+        #: Moves that were tried: how often, and the block before which they are not tried again.
+        self._rests: dict[object, tuple[int, int]] = {}
 
     # --- Playing ---
 
@@ -222,7 +222,7 @@ class Runner:
         self._rest(moves[0], view)
         self._note("refused", view.now, moves=names(moves), reason=reason)
 
-    def _rest(self, move: Move, view: Replica) -> None:
+    def _rest(self, move: object, view: Replica) -> None:
         """Do not try a move again for some blocks: what it needs may come, or it may be too
         late."""
         times = self._rests.get(move, (0, 0))[0]
@@ -299,9 +299,10 @@ class Runner:
             details |= {"inBlock": mined.block, "gas": mined.gas_used, "cost": mined.cost}
         if outcome.what == "mined":
             self._report.made.update(names(order.moves))
-        if outcome.what == "failed":
+        if mined is not None:
+            # If one is still wanted, it has failed, or a node keeps its log from us.
             for move in order.moves:
-                self._rest(move, view)  # type: ignore[arg-type]
+                self._rest(move, view)
         self._note(outcome.what, view.now, **details)
 
     def _problem(self, line: str) -> None:

@@ -2,8 +2,8 @@
 
 A node may be wrong, late, or lie. What can be checked is checked: each log must be an event of the
 contract, and each event the effect of a move that could be made (:mod:`dispute.events`); the blocks
-must be those of one chain; and what the contract itself says of the nodes where something may be
-missing is compared with the model. Whatever does not fit is a :class:`WatchError` of one line, and
+must be those of one chain; and what the contract itself says of the nodes is compared with the
+model. Whatever does not fit is a :class:`WatchError` of one line, and
 the view stays at the last block that did.
 """
 
@@ -150,8 +150,9 @@ class Watcher:
     # --- Comparing with the contract ---
 
     def check(self) -> None:
-        """Compare the view with what the contract says: wherever a log that was left out would
-        matter, which is at nodes that nothing has come of yet.
+        """Compare the view with what the contract says of every node in it. So a rival, a timer or
+        a decision cannot be kept from us by leaving out the last logs; a bisection can, as the
+        contract only tells of nodes that one can name.
 
         Raises :class:`contracts.l1.L1Error` and :class:`WatchError`; the view is then built anew by
         the next :meth:`follow`.
@@ -162,8 +163,7 @@ class Watcher:
         past = replace(self._contract, chain=self._l1.at(self.block))
         try:
             for entry in view.graph.entries.values():
-                if not view.graph.children(entry.id):
-                    _compare(past, view, entry)
+                _compare(past, view, entry)
             balance = self._l1.balance(self._contract.address, self.block)
             # Wei can be forced on a contract; it then has more than it knows of.
             _agree(balance >= view.balance, "what it has", self._contract.address)
