@@ -1,35 +1,19 @@
-"""Contracts with one small fault each, and the test that has to notice it.
-
-Every check that the contracts make is deleted or weakened here, and a test of this folder is run on
-what is left. A test that still passes does not test what it is there for.
-"""
+"""Contracts with one small fault each, and the test that has to notice it (tests/mutation.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import product
-from typing import Any
-
-import pytest
+from collections.abc import Callable
 
 from contracts import clients
-from contracts.artifacts import Artifact, load
-from contracts.build import SOURCES
-from contracts.chain import Reverted
 from contracts.clients import PreimageOracle, Step
 from contracts.evm import Revm
-from contracts.solc import SETTINGS, CompileError, compile_json, read_sources
 from fpvm.isa import Op
 from tests.contracts import test_preimage_oracle as oracles
 from tests.contracts import test_program as programs
 from tests.contracts import test_step as steps
 from tests.contracts import test_step_witness as witnesses
+from tests.mutation import Check, Suite, mutants_in
 
-#: Twenty times faster than what is committed: the meaning of a contract is not the compiler's.
-FAST_SETTINGS = {**SETTINGS, "viaIR": False, "optimizer": {"enabled": False}}
-#: The contracts that are tested here; what they are made of lies beside them, in no folder.
-NAMES = ("PreimageOracle", "Program", "Step")
 #: What a test may ask for.
 FIXTURES: dict[str, Callable[[], object]] = {
     "step": lambda: Step.deploy(Revm()),
@@ -37,124 +21,17 @@ FIXTURES: dict[str, Callable[[], object]] = {
     "oracle": lambda: PreimageOracle.deploy(Revm()),
     "chain": Revm,
 }
-#: How a test fails: an assertion, a refusal where there should be none, none where there should be.
-FAILURES = (AssertionError, Reverted, pytest.fail.Exception)
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """In ``file``, ``new`` instead of ``old``, which is there once."""
-
-    file: str
-    old: str
-    new: str
-
-    def applied(self, sources: Mapping[str, str]) -> dict[str, str]:
-        text = sources[self.file]
-        assert text.count(self.old) == 1, self
-        return {**sources, self.file: text.replace(self.old, self.new)}
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.old!r} → {self.new!r}"
-
-
-@dataclass(frozen=True)
-class Check:
-    """A test, and the mutants that it has to notice. ``only`` picks among its parameters, by name:
-    the test need not be run on what has nothing to do with the mutants."""
-
-    test: Callable[..., None]
-    mutants: tuple[Mutant, ...]
-    only: Mapping[str, object] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return " ".join([self.test.__name__, *map(str, self.only.values())])
-
-    def passes(self) -> bool:
-        """Whether the test passes, with the contracts as they are at the moment."""
-        try:
-            for arguments in self._calls():
-                self.test(**arguments)
-        except FAILURES:
-            return False
-        return True
-
-    def _calls(self) -> Iterator[dict[str, Any]]:
-        """The arguments of every call of the test that pytest would make."""
-        marks = [
-            mark for mark in getattr(self.test, "pytestmark", ()) if mark.name == "parametrize"
-        ]
-        parameters = [list(_values(*mark.args)) for mark in marks]
-        names = self.test.__code__.co_varnames[: self.test.__code__.co_argcount]
-        for choice in product(*parameters):
-            given = {name: value for values in choice for name, value in values.items()}
-            if all(given[name] == value for name, value in self.only.items()):
-                yield given | {name: FIXTURES[name]() for name in names if name in FIXTURES}
-
-
-def _values(names: str | tuple[str, ...], rows: Any) -> Iterator[dict[str, object]]:
-    for row in rows:
-        yield {names: row} if isinstance(names, str) else dict(zip(names, row, strict=True))
-
-
-def compiled(mutants: tuple[Mutant, ...]) -> list[dict[str, Artifact]]:
-    """The contracts with each of the faults, by name; in one run of the compiler."""
-    sources = {file: text for file, text in read_sources(SOURCES).items() if "/" not in file}
-    variants = [mutant.applied(sources) for mutant in mutants]
-    answer = compile_json(
-        {
-            "language": "Solidity",
-            # Imports are relative: every variant has a folder of its own.
-            "sources": {
-                f"{number}/{file}": {"content": text}
-                for number, variant in enumerate(variants)
-                for file, text in variant.items()
-            },
-            "settings": {
-                **FAST_SETTINGS,
-                "outputSelection": {
-                    f"{number}/{name}.sol": {name: ["evm.bytecode.object"]}
-                    for number, _ in enumerate(variants)
-                    for name in NAMES
-                },
-            },
-        }
-    )
-    errors = [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] == "error"]
-    if errors:
-        raise CompileError("\n".join(errors))
-    return [
-        {name: _artifact(name, answer["contracts"][f"{number}/{name}.sol"][name]) for name in NAMES}
-        for number, _ in enumerate(variants)
-    ]
-
-
-def _artifact(name: str, output: dict[str, Any]) -> Artifact:
-    committed = load(name)
-    creation = bytes.fromhex(output["evm"]["bytecode"]["object"])
-    return Artifact(name, committed.abi, creation, b"", {}, "")
-
-
-def deploy_instead(artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the clients deploy these."""
-    monkeypatch.setattr(clients, "load", artifacts.__getitem__)
-
+SUITE = Suite(
+    {name: f"{name}.sol" for name in ("PreimageOracle", "Program", "Step")}, (clients,), FIXTURES
+)
 
 # --- The mutants ----------------------------------------------------------------------------------
-
-
-def _in(file: str, *pairs: tuple[str, str]) -> tuple[Mutant, ...]:
-    return tuple(Mutant(f"{file}.sol", old, new) for old, new in pairs)
-
-
-#: Changes nothing.
-NONE = Mutant("Step.sol", "contract Step {", "contract Step {")
 
 CHECKS = (
     # --- What is a witness ---
     Check(
         witnesses.test_bytes_that_pack_no_state_are_named,
-        _in(
+        mutants_in(
             "Core",
             ("if (state.length != STATE_SIZE) revert", "if (false) revert"),
             ("state.length != STATE_SIZE", "state.length < STATE_SIZE"),
@@ -167,7 +44,7 @@ CHECKS = (
     ),
     Check(
         witnesses.test_a_witness_has_one_encoding,
-        _in(
+        mutants_in(
             "Step",
             ("        checkCanonical(state, proof);\n", ""),
             ("if (!canonical) revert NotCanonical();", ""),
@@ -196,7 +73,7 @@ CHECKS = (
     ),
     Check(
         witnesses.test_a_state_that_starts_a_byte_later_is_refused,
-        _in(
+        mutants_in(
             "Step",
             (
                 "and(eq(state.offset, stateAt), eq(proof.offset, proofAt))",
@@ -207,8 +84,8 @@ CHECKS = (
     Check(
         witnesses.test_a_wrong_proof_is_named,
         (
-            *_in("Step", ("        core.checkUsed();\n", "")),
-            *_in(
+            *mutants_in("Step", ("        core.checkUsed();\n", "")),
+            *mutants_in(
                 "Leaves",
                 ("if (core.proofRest() != core.proofEnd()) revert", "if (false) revert"),
                 ("core.proofRest() != core.proofEnd()", "core.proofRest() > core.proofEnd()"),
@@ -219,7 +96,7 @@ CHECKS = (
     ),
     Check(
         witnesses.test_no_other_proof_of_a_step_is_accepted,
-        _in(
+        mutants_in(
             "Leaves",
             ("setProofRest(proof + PROOF_SIZE)", "setProofRest(core.proofStart() + PROOF_SIZE)"),
             (
@@ -231,12 +108,12 @@ CHECKS = (
     ),
     Check(
         witnesses.test_another_state_is_refused_or_leads_where_the_specification_says,
-        _in("Leaves", ("!= core.memRoot()", ">> 8 != core.memRoot() >> 8")),
+        mutants_in("Leaves", ("!= core.memRoot()", ">> 8 != core.memRoot() >> 8")),
         {"name": "lw"},
     ),
     Check(
         witnesses.test_no_other_proof_of_a_step_is_accepted,
-        _in(
+        mutants_in(
             "VmCalls",
             # What INPUT overwrites is not proved.
             ("core.readLeaf(leafAddress); // what it held", "// what it held"),
@@ -246,18 +123,18 @@ CHECKS = (
     # --- A step ---
     Check(
         steps.test_a_halted_machine_stays,
-        _in("Step", ("if (core.exited()) return;", "")),
+        mutants_in("Step", ("if (core.exited()) return;", "")),
     ),
     Check(
         steps.test_every_instruction_with_one_register_for_all,
-        _in("Step", ("core.setReg(0, 0);", "")),
+        mutants_in("Step", ("core.setReg(0, 0);", "")),
         {"name": "NOR"},
     ),
     Check(
         steps.test_the_count_of_steps_wraps,
         (
-            *_in("Step", ("        core.countStep();\n", "")),
-            *_in(
+            *mutants_in("Step", ("        core.countStep();\n", "")),
+            *mutants_in(
                 "Core",
                 ("add(shr(192, word), 1)", "and(add(shr(192, word), 1), 0xFFFFFFFF)"),
                 ("or(step, shr(64, shl(64, word)))", "step"),
@@ -266,7 +143,7 @@ CHECKS = (
     ),
     Check(
         steps.test_no_word_at_a_pc_that_is_unaligned_or_null,
-        _in(
+        mutants_in(
             "Step",
             ("pc & 3 != 0 || pc < NULL_GUARD", "pc < NULL_GUARD"),
             ("pc & 3 != 0 || pc < NULL_GUARD", "pc & 1 != 0 || pc < NULL_GUARD"),
@@ -278,7 +155,7 @@ CHECKS = (
     Check(
         steps.test_an_exception_of_the_kernel_halts,
         (
-            *_in(
+            *mutants_in(
                 "Step",
                 ("if (pc >= KERNEL) {", "if (false) {"),
                 ("pc >= KERNEL", "pc > KERNEL"),
@@ -293,12 +170,12 @@ CHECKS = (
                     "takeException(core, flow.cause()); return;",
                 ),
             ),
-            *_in("Core", ("mstore8(add(core, EXITED), 1)", "")),
+            *mutants_in("Core", ("mstore8(add(core, EXITED), 1)", "")),
         ),
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in(
+        mutants_in(
             "Step",
             ("cause == Cause.SYS ? core.nextPc() : pc", "pc"),
             ("core.setReg(K0, cause);", ""),
@@ -308,17 +185,17 @@ CHECKS = (
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in("Step", ("cause == Cause.SYS ? core.nextPc() : pc", "pc + 4")),
+        mutants_in("Step", ("cause == Cause.SYS ? core.nextPc() : pc", "pc + 4")),
         {"name": "system call in a delay slot"},
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in("Step", ("cause == Cause.SYS ? core.nextPc() : pc", "core.nextPc()")),
+        mutants_in("Step", ("cause == Cause.SYS ? core.nextPc() : pc", "core.nextPc()")),
         {"name": "break"},
     ),
     Check(
         steps.test_every_reserved_encoding_is_an_exception,
-        _in(
+        mutants_in(
             "Step",
             # The last lines of the four tables.
             ("caches\n        return reserved()", "caches\n        return NEXT"),
@@ -340,7 +217,7 @@ CHECKS = (
     # --- Arithmetic ---
     Check(
         steps.test_shifts_by_register_take_five_bits,
-        _in(
+        mutants_in(
             "Arithmetic",
             ("core.reg(rsOf(word)) & 31", "core.reg(rsOf(word))"),
             ("core.reg(rsOf(word)) & 31", "core.reg(rsOf(word)) & 63"),
@@ -349,7 +226,7 @@ CHECKS = (
     ),
     Check(
         steps.test_signed_overflow_is_an_exception_that_writes_nothing,
-        _in(
+        mutants_in(
             "Arithmetic",
             ("if (!inRange(result)) return fault(Cause.OV);", ""),
             (
@@ -369,7 +246,7 @@ CHECKS = (
     ),
     Check(
         steps.test_every_instruction_on_every_pair_of_corners,
-        _in(
+        mutants_in(
             "Arithmetic",
             ("if (right == 0) right = 1;", ""),
             ("core.setHi(uint32(int32(left) % int32(right)));", "core.setHi(left % right);"),
@@ -378,7 +255,7 @@ CHECKS = (
     ),
     Check(
         steps.test_every_instruction_on_every_pair_of_corners,
-        _in(
+        mutants_in(
             "Arithmetic",
             # As a machine may that takes MUL for a MULT.
             (
@@ -391,21 +268,21 @@ CHECKS = (
     Check(
         steps.test_an_immediate_is_extended_as_its_instruction_wants,
         (
-            *_in(
+            *mutants_in(
                 "Arithmetic", ("uint32 right = uint16(word);", "uint32 right = immediateOf(word);")
             ),
-            *_in("Isa", ("uint32(int32(int16(uint16(word))))", "uint16(word)")),
+            *mutants_in("Isa", ("uint32(int32(int16(uint16(word))))", "uint16(word)")),
         ),
     ),
     Check(
         steps.test_every_instruction_on_every_pair_of_corners,
-        _in("Branches", ("raised = left >= right;", "raised = int32(left) > int32(right);")),
+        mutants_in("Branches", ("raised = left >= right;", "raised = int32(left) > int32(right);")),
         {"name": "TGEU"},
     ),
     # --- Branches ---
     Check(
         steps.test_branches_wrap_and_obey_the_delay_slot,
-        _in(
+        mutants_in(
             "Branches",
             ("if (likely) core.setNextPc(core.nextPc() + 4);", ""),
             ("(pc + 4 & 0xF0000000)", "(pc & 0xF0000000)"),
@@ -419,7 +296,7 @@ CHECKS = (
     ),
     Check(
         steps.test_every_instruction_with_one_register_for_all,
-        _in(
+        mutants_in(
             "Branches",
             (
                 "            return goTo(target);",
@@ -430,7 +307,7 @@ CHECKS = (
     ),
     Check(
         steps.test_every_instruction_with_one_register_for_all,
-        _in(
+        mutants_in(
             "Branches",
             (
                 "return branchIf(core, word, negative ==",
@@ -442,7 +319,7 @@ CHECKS = (
     # --- Loads and stores ---
     Check(
         steps.test_an_unaligned_access_is_an_exception,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             ("addr % size != 0 || addr < NULL_GUARD", "addr < NULL_GUARD"),
             # Silently aligned, as Cannon does.
@@ -458,28 +335,28 @@ CHECKS = (
     Check(
         steps.test_loads_and_stores_at_every_edge,
         (
-            *_in(
+            *mutants_in(
                 "LoadsAndStores",
                 ("addr % size != 0 || addr < NULL_GUARD", "addr % size != 0"),
                 ("addr < NULL_GUARD", "addr <= NULL_GUARD"),
             ),
-            *_in("Leaves", ("core.proofRest() - SIBLINGS_SIZE", "core.proofStart() + LEAF")),
+            *mutants_in("Leaves", ("core.proofRest() - SIBLINGS_SIZE", "core.proofStart() + LEAF")),
         ),
         {"op": Op.SW},
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in("Leaves", ("(value & mask(size)) << shift", "value << shift")),
+        mutants_in("Leaves", ("(value & mask(size)) << shift", "value << shift")),
         {"op": Op.SB},
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in("LoadsAndStores", ("uint32(int32(int8(uint8(value))))", "uint8(value)")),
+        mutants_in("LoadsAndStores", ("uint32(int32(int8(uint8(value))))", "uint8(value)")),
         {"op": Op.LB},
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             ("if (faults(addr, 1)) return fault(Cause.ADEL);", ""),
             ("if (word >> 26 == Op.LWL) {", "if (word >> 26 != Op.LWL) {"),
@@ -488,7 +365,7 @@ CHECKS = (
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             ("if (faults(addr, 1)) return fault(Cause.ADES);", ""),
             ("addr & ~uint32(3), offset + 1", "addr & ~uint32(3), 4"),
@@ -497,7 +374,7 @@ CHECKS = (
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             ("if (faults(addr, 4)) return fault(Cause.ADEL);", ""),
         ),
@@ -505,12 +382,14 @@ CHECKS = (
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in("LoadsAndStores", ("core.setLlAddr(addr);", ""), ("core.setLlValue(value);", "")),
+        mutants_in(
+            "LoadsAndStores", ("core.setLlAddr(addr);", ""), ("core.setLlValue(value);", "")
+        ),
         {"name": "ll"},
     ),
     Check(
         steps.test_loads_and_stores_at_every_edge,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             ("if (faults(addr, 4)) return fault(Cause.ADES);", ""),
             ("core.setReg(rt, Arithmetic.toUint32(same));", "core.setReg(rt, 0);"),
@@ -520,7 +399,7 @@ CHECKS = (
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in(
+        mutants_in(
             "LoadsAndStores",
             # SC succeeds whatever it finds.
             ("4) == core.llValue();", "4) == core.llValue() || true;"),
@@ -529,13 +408,13 @@ CHECKS = (
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in("LoadsAndStores", ("if (addr != core.llAddr()) {", "if (false) {")),
+        mutants_in("LoadsAndStores", ("if (addr != core.llAddr()) {", "if (false) {")),
         {"name": "sc elsewhere"},
     ),
     # --- VM calls ---
     Check(
         steps.test_unknown_vm_calls_are_reserved,
-        _in(
+        mutants_in(
             "Step",
             ("word >> 6 & 0xFFFFF;", "word >> 6 & 0xFFFF;"),
             ("word >> 6 & 0xFFFFF;", "word >> 6 & 0xFF;"),
@@ -545,7 +424,7 @@ CHECKS = (
     ),
     Check(
         steps.test_a_vm_call_takes_whole_leaves_only,
-        _in(
+        mutants_in(
             "VmCalls",
             ("leafAddress % Leaves.LEAF == 0 &&", ""),
             ("&& leafAddress >= NULL_GUARD", ""),
@@ -563,12 +442,12 @@ CHECKS = (
     ),
     Check(
         steps.test_a_step_of_every_kind,
-        _in("VmCalls", ("if (to < NULL_GUARD) return fault(Cause.ADES);", "")),
+        mutants_in("VmCalls", ("if (to < NULL_GUARD) return fault(Cause.ADES);", "")),
         {"name": "ORACLE_READ to null"},
     ),
     Check(
         steps.test_a_key_of_unknown_type_has_nothing_and_needs_no_oracle,
-        _in(
+        mutants_in(
             "VmCalls",
             ("== SHA256_TYPE)", "== SHA256_TYPE || true)"),
             ("uint8(key[0]) == KECCAK_TYPE", "uint8(key[0]) & 127 == KECCAK_TYPE"),
@@ -579,7 +458,7 @@ CHECKS = (
     Check(
         steps.test_a_preimage_is_read_exactly_to_its_end,
         (
-            *_in(
+            *mutants_in(
                 "VmCalls",
                 ("uint8(key[0]) == KECCAK_TYPE ||", ""),
                 ("|| uint8(key[0]) == SHA256_TYPE", ""),
@@ -590,7 +469,7 @@ CHECKS = (
                 ("            core.writeLeaf(to, leaf);\n", ""),
                 ("uint256(part) >> 8 * (Leaves.LEAF - size)", "uint256(part)"),
             ),
-            *_in(
+            *mutants_in(
                 "PreimageOracle",
                 ("offset < preimage.length", "offset <= preimage.length"),
                 ("if (offset < preimage.length) {", "if (true) {"),
@@ -600,16 +479,18 @@ CHECKS = (
     ),
     Check(
         steps.test_a_preimage_that_is_not_loaded_is_named,
-        _in("PreimageOracle", ("if (!part.loaded) revert PreimageNotLoaded(key, offset);", "")),
+        mutants_in(
+            "PreimageOracle", ("if (!part.loaded) revert PreimageNotLoaded(key, offset);", "")
+        ),
     ),
     Check(
         steps.test_write_shows_nothing_and_needs_no_memory,
-        _in("VmCalls", ("core.setReg(V0, core.reg(A2));", "")),
+        mutants_in("VmCalls", ("core.setReg(V0, core.reg(A2));", "")),
     ),
     # --- Preimages ---
     Check(
         oracles.test_a_preimage_that_is_too_large_is_refused,
-        _in(
+        mutants_in(
             "PreimageOracle",
             ("if (preimage.length > MAX_PREIMAGE) revert", "if (false) revert"),
             ("preimage.length > MAX_PREIMAGE", "preimage.length > MAX_PREIMAGE + 1"),
@@ -618,7 +499,7 @@ CHECKS = (
     ),
     Check(
         oracles.test_a_part_is_what_the_preimage_has_there,
-        _in(
+        mutants_in(
             "PreimageOracle",
             ("preimage.length > MAX_PREIMAGE", "preimage.length >= MAX_PREIMAGE"),
             ("part.loaded = true;", ""),
@@ -629,7 +510,7 @@ CHECKS = (
     ),
     Check(
         oracles.test_a_part_is_loaded_at_its_offset_and_under_its_key_only,
-        _in(
+        mutants_in(
             "PreimageOracle",
             ("parts[key][offset];\n        if (!", "parts[key][offset & 0xFF];\n        if (!"),
             ("uint248(uint256(digest))", "uint256(digest)"),
@@ -641,7 +522,7 @@ CHECKS = (
     # --- Genesis and outcome ---
     Check(
         programs.test_genesis_is_that_of_the_specification,
-        _in(
+        mutants_in(
             "Program",
             ("core.setMemRoot(MEM_ROOT);", ""),
             ("core.setPc(PC);", ""),
@@ -651,7 +532,7 @@ CHECKS = (
     ),
     Check(
         programs.test_every_state_has_its_outcome,
-        _in(
+        mutants_in(
             "Program",
             ('if (!core.exited()) return keccak256("running");', ""),
             ("if (code != 0) return", "if (code > 1) return"),
@@ -661,6 +542,6 @@ CHECKS = (
     ),
     Check(
         programs.test_bytes_that_pack_no_state_have_no_outcome,
-        _in("Core", ("if (core.byteAt(EXITED) > 1) revert", "if (false) revert")),
+        mutants_in("Core", ("if (core.byteAt(EXITED) > 1) revert", "if (false) revert")),
     ),
 )

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.mutants import CHECKS, NONE, Check, compiled, deploy_instead
+from tests.contracts.mutants import CHECKS, SUITE
+from tests.mutation import Check
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS, ids=str)
 def test_a_test_notices_its_mutants(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound, *faulty = compiled((NONE, *check.mutants))
-    deploy_instead(sound, monkeypatch)
-    assert check.passes()
-    for mutant, artifacts in zip(check.mutants, faulty, strict=True):
-        deploy_instead(artifacts, monkeypatch)
-        assert not check.passes(), mutant
+    SUITE.assert_noticed(check, monkeypatch)
 
 
 def test_every_mutant_is_another() -> None:
