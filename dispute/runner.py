@@ -8,6 +8,7 @@ and tried again.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -180,7 +181,7 @@ class Runner:
         under_way = self.sender.moves
         wanted = self._strategy(view)
         self._rests = {move: rest for move, rest in self._rests.items() if move in wanted}
-        moves = [move for move in wanted if move not in under_way]
+        moves = [move for move in wanted if not _is_among(move, under_way)]
         awake = [move for move in moves if self._rests.get(move, (0, 0))[1] <= view.now]
         for batch in batches(awake):
             try:
@@ -214,10 +215,10 @@ class Runner:
         self._note("sent", view.now, moves=names(order.moves), gas=gas, value=order.value)
 
     def _split(self, moves: Sequence[Move], view: Replica, reason: str) -> None:
-        if len(moves) > 1:
-            middle = len(moves) // 2
-            self._try(moves[:middle], view)
-            self._try(moves[middle:], view)
+        first, second = halves(moves)
+        if second:
+            self._try(first, view)
+            self._try(second, view)
             return
         self._rest(moves[0], view)
         self._note("refused", view.now, moves=names(moves), reason=reason)
@@ -306,11 +307,12 @@ class Runner:
         self._note(outcome.what, view.now, **details)
 
     def _problem(self, line: str) -> None:
-        """One line for each problem, however long it lasts."""
-        if line not in self._told | self._problems:
+        """One line for each problem, however long it lasts and whatever numbers are in it."""
+        kind = re.sub(r"\d+", "#", line)
+        if kind not in self._told | self._problems:
             self._report.problems += 1
             self._note("problem", self.watcher.block, reason=line)
-        self._problems.add(line)
+        self._problems.add(kind)
 
     def _note(self, what: str, block: int, **details: object) -> None:
         self._tell(Note(what, block, details))
@@ -336,6 +338,25 @@ def batches(moves: Iterable[Move]) -> Iterator[list[Move]]:
         gas += takes
     if batch:
         yield batch
+
+
+def halves(moves: Sequence[Move]) -> tuple[Sequence[Move], Sequence[Move]]:
+    """Moves, or the updates of a single one, in two parts; the second is empty if there is
+    nothing to be divided."""
+    middle = -(-len(moves) // 2)
+    match moves:
+        case [UpdateTimers(updates)] if len(updates) > 1:
+            middle = len(updates) // 2
+            return [UpdateTimers(updates[:middle])], [UpdateTimers(updates[middle:])]
+    return moves[:middle], moves[middle:]
+
+
+def _is_among(move: Move, under_way: set[object]) -> bool:
+    """Whether a move is on its way. Which timers are worth an update changes with each block, so
+    any update stands for all."""
+    if isinstance(move, UpdateTimers):
+        return any(isinstance(other, UpdateTimers) for other in under_way)
+    return move in under_way
 
 
 def _in_pieces(moves: Iterable[Move]) -> Iterator[Move]:
