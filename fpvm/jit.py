@@ -14,6 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+#: Where kernels are, and the constants that are compiled into them.
+_SOURCES = ("fpvm/*.py", "mlvm/kernels/*.py")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -31,8 +34,9 @@ def use_code_cache() -> None:
     from numba import config
 
     digest = sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for pattern in _SOURCES:
+        for source in sorted(Path(__file__).parent.parent.glob(pattern)):
+            digest.update(source.read_bytes())
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     config.CACHE_DIR = str(caches / "axonum" / digest.hexdigest()[:16])
 

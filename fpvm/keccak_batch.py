@@ -111,7 +111,7 @@ def _absorb(a: Words, source: Words, at: Indices, first: int, lanes: int) -> Non
 
 
 @inlined
-def _permute(a: Words, b: Words, c: Words, d: Words, lanes: int) -> None:
+def permute(a: Words, b: Words, c: Words, d: Words, lanes: int) -> None:
     """Keccak-f[1600] on every lane of ``a``."""
     for constant in ROUND_CONSTANTS:
         _column(a, c, 0, lanes)
@@ -159,7 +159,7 @@ def _permute(a: Words, b: Words, c: Words, d: Words, lanes: int) -> None:
 
 
 @inlined
-def _squeeze(a: Words, out: Words, to: Indices, first: int, lanes: int) -> None:
+def squeeze(a: Words, out: Words, to: Indices, first: int, lanes: int) -> None:
     """The digests of one group, to where they belong."""
     for lane in range(min(lanes, to.shape[0] - first)):
         end = to[first + lane]
@@ -173,8 +173,8 @@ def _hash_pairs_wide(source: Words, at: Indices, out: Words, to: Indices) -> Non
     c, d = np.empty((5, WIDE), np.uint64), np.empty((5, WIDE), np.uint64)
     for first in range(0, at.shape[0], WIDE):
         _absorb(a, source, at, first, WIDE)
-        _permute(a, b, c, d, WIDE)
-        _squeeze(a, out, to, first, WIDE)
+        permute(a, b, c, d, WIDE)
+        squeeze(a, out, to, first, WIDE)
 
 
 @kernel
@@ -183,8 +183,8 @@ def _hash_pairs_narrow(source: Words, at: Indices, out: Words, to: Indices) -> N
     c, d = np.empty((5, 1), np.uint64), np.empty((5, 1), np.uint64)
     for i in range(at.shape[0]):
         _absorb(a, source, at, i, 1)
-        _permute(a, b, c, d, 1)
-        _squeeze(a, out, to, i, 1)
+        permute(a, b, c, d, 1)
+        squeeze(a, out, to, i, 1)
 
 
 @kernel

@@ -1,0 +1,1 @@
+"""Compiled kernels: what is slow in numpy."""
