@@ -39,7 +39,7 @@ from mlvm.tasks import (
 )
 
 MASK64 = (1 << 64) - 1
-#: A task may not cost more; see :func:`cost`.
+#: A task may not cost more; see :func:`mlvm.checks.cost`.
 MAX_COST = 1 << 20
 
 
@@ -230,7 +230,7 @@ def softmax(task: Softmax, operands: Operands) -> bytes:
             for number in numbers
         ]
         total = sum(powers)
-        inverse = (1 << 61) // total if total else 0
+        inverse = (1 << 61) // total if total > 0 else 0
         for power in powers:
             out += packed(shifted(wrap(power * inverse), 46), task.out_type)
     return bytes(out)
@@ -303,7 +303,7 @@ def pool(task: Pool, operands: Operands) -> bytes:
         for channel in range(task.channels):
             window = list(_window(task, operands, pixel, channel))
             if task.is_mean:
-                total = sum(window) << 12
+                total = wrap(sum(window) << 12)
                 number = total // (task.divisor or max(len(window), 1))
             else:
                 number = max(window, default=0)
@@ -347,8 +347,8 @@ def _reduced(task: Reduce, counted: list[tuple[int, int]]) -> int:
         return requantised(max(numbers, default=0), task.multiplier, task.shift)
     total = sum(numbers)
     if task.is_mean:
-        total = (total << 12) // max(len(numbers), 1)
-    return requantised(wrap(total), task.multiplier, task.shift)
+        total = wrap(total << 12) // max(len(numbers), 1)
+    return requantised(total, task.multiplier, task.shift)
 
 
 def copy(task: Copy, operands: Operands) -> bytes:
