@@ -8,6 +8,7 @@ nodes at once, so that going over thousands of them is quick.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,11 +80,12 @@ class Kinship:
         cohort = self._cohorts[self.view.graph[node_id].cohort]
         return [other for other in cohort if other != node_id]
 
-    def lineage(self, node_id: bytes) -> list[bytes]:
-        """From a root of level 0 down to the node, by the oldest parents."""
+    def lineage(self, node_id: bytes, right: Collection[bytes] = ()) -> list[bytes]:
+        """From a root of level 0 down to the node: by the oldest parents, but by those that are
+        ``right`` wherever there are any."""
         line = [node_id]
         while parents := self.parents(line[-1]):
-            line.append(parents[0])
+            line.append(next((parent for parent in parents if parent in right), parents[0]))
         return line[::-1]
 
     # --- Timers ---
