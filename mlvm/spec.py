@@ -239,13 +239,14 @@ def softmax(task: Softmax, operands: Operands) -> bytes:
 def _logits(task: Softmax, operands: Operands, row: int) -> list[int | None]:
     """The numbers of a row, in units of 2^-16; None for those that do not count."""
     size = DType(task.a_type).size
+    valid = task.valid + row * task.valid_step
     numbers: list[int | None] = []
     for index in range(task.length):
         number = operands.number(
             Source.ARENA, task.a + row * task.a_stride + index * size, task.a_type
         )
         is_masked = task.mask != NONE and operands.word(Source.ARENA, task.mask + 4 * index) == 0
-        counts = index < task.valid and not is_masked
+        counts = index < valid and not is_masked
         numbers.append(requantised(number, task.multiplier, task.shift) if counts else None)
     return numbers
 

@@ -222,9 +222,9 @@ class Operation(IntEnum):
 class Softmax(Task):
     """e^x / Σ e^x of ``rows`` of ``length`` numbers, in units of 2^-15.
 
-    x is (number · ``multiplier``) / 2^``shift``, in units of 2^-16. Only the first ``valid``
-    numbers of a row count; with a ``mask`` (a word of 32 bits for each), only those of them whose
-    word is not 0.
+    x is (number · ``multiplier``) / 2^``shift``, in units of 2^-16. Only the first ``valid`` +
+    row · ``valid_step`` numbers of a row count; with a ``mask`` (a word of 32 bits for each), only
+    those of them whose word is not 0.
     """
 
     kind: ClassVar[int] = 6
@@ -240,6 +240,7 @@ class Softmax(Task):
     shift: int
     table: int
     out_type: int
+    valid_step: int
 
 
 @dataclass(frozen=True, slots=True)
