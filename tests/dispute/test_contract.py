@@ -433,11 +433,19 @@ def test_a_timer_counts_blocks_without_a_rival() -> None:
     stage.update([Update(right), Update(wrong)])
     assert stage.graph[right.id()].timer == 5
     assert stage.graph[wrong.id()].timer == 0
+    # A third one takes nothing from the first.
+    third = stage.graph[stage.open(OTHER, scene.world.origin, NOWHERE)].node
+    stage.update([Update(right), Update(third)])
+    assert stage.graph.local_timer(right.id(), stage.now) == 5
+    assert stage.graph[third.id()].timer == 0
+    stage.check_all()
 
 
-def test_an_update_adds_the_smaller_half() -> None:
-    scene = Scene().open()
-    scene.wait(1)
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_an_update_adds_the_smaller_half(at: int) -> None:
+    """Of the left one, if the liar parts from the truth there, or of the right one."""
+    scene = Scene(lie=Lie("halves", (at, 1, 1)))
+    scene.open(scene.honest).wait(1).open(scene.liar)
     stage, root, other = scene.stage, scene.honest.roots[0], scene.liar.roots[0]
     left, right = scene.halves(scene.honest, root)
     stage.bisect(HONEST, root, left, right)
@@ -445,10 +453,12 @@ def test_an_update_adds_the_smaller_half() -> None:
     stage.bisect(LIAR, other, *scene.halves(scene.liar, other))
     scene.wait(4)
     stage.update([scene.update(root)])
-    assert stage.graph[root.id()].timer == 3  # of the left one, which has a rival since
+    assert stage.graph[root.id()].timer == 1 + 3  # that half has a rival since
     halves = root.halves(left, right)
-    stage.update([Update(halves[1]), scene.update(other)])
-    assert stage.graph[halves[1].id()].timer == 7
+    stage.update([Update(half) for half in halves] + [scene.update(other)])
+    timers = [stage.graph[half.id()].timer for half in halves]
+    assert timers == ([3, 7] if at <= 2 else [7, 3])
+    # The liar's own half has had a rival from the start.
     assert stage.graph[other.id()].timer == 0
 
 
@@ -508,8 +518,8 @@ def test_a_sum_with_infinity_is_infinite() -> None:
     scene.open().bisect().refine().bisect()
     scene.refine(scene.honest).wait(2).refine(scene.liar)
     # A third one agrees on the end, and not on the way.
-    friend = Side(OTHER, FalseHistories(world.histories, world.table, Lie("way", (0, 0, 1))))
-    friend.path, friend.terminals = scene.honest.path, scene.honest.terminals
+    lie = FalseHistories(world.histories, world.table, Lie("way", (0, 0, 1)))
+    friend = Side(OTHER, lie, scene.honest.path, terminals=scene.honest.terminals)
     scene.refine(friend)
     stage, root = scene.stage, scene.honest.roots[-1]
     for side in (*scene.sides, friend):
@@ -532,6 +542,19 @@ def test_a_refinement_hands_its_timer_to_the_terminal_that_it_claims_alone() -> 
     assert stage.graph[scene.honest.roots[1].id()].timer == 6
     assert stage.graph[scene.honest.terminals[0].id()].timer == 6
     assert stage.graph[scene.liar.terminals[0].id()].timer == 0
+
+
+def test_a_terminal_counts_the_best_of_its_refinements() -> None:
+    scene = Scene().open().bisect()
+    scene.refine(scene.honest).wait(6)
+    lie = FalseHistories(scene.world.histories, scene.world.table, Lie("friend", (0, 2, 1)))
+    friend = Side(OTHER, lie, scene.honest.path, terminals=scene.honest.terminals)
+    scene.refine(friend).wait(2)
+    stage, terminal = scene.stage, scene.honest.terminals[0]
+    stage.update([Update(scene.honest.roots[1])])
+    stage.update([Update(friend.roots[0])])
+    assert stage.graph[friend.roots[0].id()].claim == terminal.id()
+    assert stage.graph[terminal.id()].timer == 6
 
 
 def test_a_terminal_counts_its_own_time_besides_that_of_its_refinement() -> None:
@@ -560,8 +583,9 @@ def test_only_roots_are_confirmed() -> None:
     scene = Scene().down().prove().wait()
     for node in (scene.honest.terminals[-1], scene.honest.terminals[0]):
         refused(lambda node=node: scene.stage.confirm(OTHER, Update(node)), "NotRoot", node.id())
-    half = scene.honest.roots[0].halves(*scene.halves(scene.honest, scene.honest.roots[0]))[1]
-    refused(lambda: scene.stage.confirm(OTHER, Update(half)), "NotRoot", half.id())
+    halves = scene.honest.roots[0].halves(*scene.halves(scene.honest, scene.honest.roots[0]))
+    for half in halves:
+        refused(lambda half=half: scene.stage.confirm(OTHER, Update(half)), "NotRoot", half.id())
 
 
 def test_a_root_is_confirmed_at_t_and_not_before() -> None:
@@ -573,6 +597,13 @@ def test_a_root_is_confirmed_at_t_and_not_before() -> None:
     assert scene.stage.contests[scene.world.origin, 0].winner == scene.honest.roots[0].id()
     scene.stage.confirm(LIAR, root)  # done
     assert scene.stage.credits[HONEST] == 10**24
+
+
+def test_what_was_stored_counts_when_a_root_is_confirmed() -> None:
+    scene = Scene().down().prove().wait().update_all()
+    root = scene.honest.roots[0]
+    assert scene.stage.graph.local_timer(root.id(), scene.stage.now) == 0
+    scene.stage.confirm(OTHER, Update(root))
 
 
 def test_a_contest_has_one_winner() -> None:

@@ -8,7 +8,16 @@ from contracts.abi import call_data
 from contracts.chain import Reverted
 from contracts.evm import PyEvm, Revm
 from dispute.client import call_of
-from dispute.moves import Bisect, ClaimBisection, Open
+from dispute.moves import (
+    Bisect,
+    ClaimBisection,
+    ClaimProof,
+    ClaimRefinement,
+    Confirm,
+    Open,
+    Prove,
+    UpdateTimers,
+)
 from dispute.protocol import Update
 from tests.contracts.recorder import deployment
 from tests.dispute.lockstep import Lockstep
@@ -143,21 +152,31 @@ def test_to_withdraw_takes_all_and_to_whom_one_likes(stage: Lockstep) -> None:
 # --- Value ----------------------------------------------------------------------------------------
 
 
-def test_value_comes_with_moves_that_post_stakes_and_with_no_other(stage: Lockstep) -> None:
-    stage.chain.sender = OTHER
-    for call in (
+def test_value_comes_with_moves_that_post_stakes_and_with_no_other() -> None:
+    """What else is sent would be lost."""
+    scene = Scene().settle().wait()
+    stage, root = scene.stage, scene.honest.roots[0]
+    halves = scene.halves(scene.honest, root)
+    calls = [
         call_data("withdraw(address)", OTHER),
         call_data("multicall(bytes[])", []),
-        call_data("sweep(bytes32,uint8)", NOWHERE, 0),
+        call_data("sweep(bytes32,uint8)", scene.world.origin, 0),
+        call_of(Bisect(root, *halves)),
+        call_of(UpdateTimers(())),
+        call_of(Confirm(Update(root))),
+        call_of(ClaimBisection(root, *halves)),
+        call_of(ClaimRefinement(scene.honest.terminals[0], scene.honest.roots[1])),
+        call_of(ClaimProof(scene.honest.terminals[-1])),
+        call_of(Prove(scene.honest.terminals[-1], scene.step())),
         call_data("levels()"),
         b"",
         b"\x01\x02\x03\x04",
-    ):
+    ]
+    stage.chain.sender = OTHER
+    for call in calls:
         with pytest.raises(Reverted):
             stage.chain.send(stage.contract.address, call, 1)
-    stage.deposit(OTHER, 1)
-    stage.open(OTHER, stage.world.origin, NOWHERE, STAKE)
-    assert stage.credits[OTHER] == 1
+    stage.check_all()
 
 
 def test_what_comes_by_force_is_nobody_s(stage: Lockstep) -> None:
