@@ -7,13 +7,18 @@ is wrong with it.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from axonum import INTERRUPTED
 from axonum import vm as commands
+from axonum.levels import LEVELS, Levels, heights
+from axonum.output import Json
 from axonum.session import UsageError, explain, printable
 from fpvm.checkpoint import CheckpointError
 from fpvm.cpu import EngineError
@@ -28,6 +33,27 @@ NOBODY_READS = 141
 
 app = typer.Typer(add_completion=False)
 app.add_typer(commands.vm, name="vm")
+
+
+@app.command()
+def demo(
+    program: Annotated[Path, typer.Argument(help="A static big-endian MIPS32 ELF.")] = Path(
+        "programs/build/sha256chain.elf"
+    ),
+    levels: Levels = LEVELS,
+    report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    seed: Annotated[int, typer.Option(help="Other seeds lie about other steps.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Watch a dispute about a program on an embedded L1, from the first claim to the last bounty."""
+    from rich.console import Console
+
+    from axonum.demo import Demo  # an L1 takes a second to import
+
+    console = Console(quiet=as_json)
+    document = Demo(program, heights(levels), report, console, seed).run()
+    if as_json:
+        print(json.dumps(document))
 
 
 @app.callback()

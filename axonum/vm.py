@@ -7,7 +7,6 @@ bad input (see :mod:`axonum.cli`).
 from __future__ import annotations
 
 import json
-import string
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from axonum import session
+from axonum.output import REFUTED, Json, hexadecimal, parse_hex, show
 from axonum.session import UsageError
 from fpvm import checkpoint, proof_file
 from fpvm.disasm import disassemble, listing
@@ -25,8 +25,6 @@ from fpvm.proof import WitnessError, prove
 from fpvm.state import State, outcome
 from fpvm.symbols import Symbols
 from fpvm.trace import trace
-
-REFUTED = 1
 
 vm = typer.Typer(help="The fraud-proof VM: run a program, prove its steps.")
 
@@ -49,50 +47,24 @@ Preimages = Annotated[
     typer.Option(help="Where preimages come from: a folder, FILE.sqlite, or cmd:COMMAND."),
 ]
 EngineOption = Annotated[Engine, typer.Option(help="Unicorn, or the specification itself.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Step = Annotated[int, typer.Option(min=0, max=session.FOREVER, help="A step number.")]
 
 
 def _input(text: str | None) -> bytes | None:
     """The value of ``--input``; shorter numbers are filled up with zeros on the left."""
-    return None if text is None else _number("--input", text).rjust(32, b"\0")
-
-
-def _number(option: str, text: str) -> bytes:
-    """The bytes of a hexadecimal number, of at most 32 bytes."""
-    digits = text.removeprefix("0x")
-    if not digits or not set(digits) <= set(string.hexdigits):
-        raise UsageError(f"{option} {text[:80]!r} is not hexadecimal")
-    if len(digits) > 64:
-        raise UsageError(f"{option} {text[:80]!r} is longer than 32 bytes")
-    return bytes.fromhex("0" * (len(digits) % 2) + digits)
-
-
-def _print(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(document))
-        return
-    width = max(map(len, document))
-    for name, value in document.items():
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = f"{value:,}"
-        print(f"{name:{width}}  {value}")
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
+    return None if text is None else parse_hex("--input", text).rjust(32, b"\0")
 
 
 def _describe(state: State, symbols: Symbols) -> dict[str, Any]:
     name = symbols.at(state.pc)
     return {
-        "outcome": _hex(outcome(state)),
+        "outcome": hexadecimal(outcome(state)),
         "exited": state.exited,
         "exitCode": state.exit_code,
-        "output": _hex(state.output),
+        "output": hexadecimal(state.output),
         "step": state.step,
         "pc": f"0x{state.pc:08x}" + (f" {name}" if name else ""),
-        "stateHash": _hex(state.hash()),
+        "stateHash": hexadecimal(state.hash()),
     }
 
 
@@ -115,14 +87,14 @@ def load(
     if output:
         checkpoint.save(output, at.state, at.memory)
     document = {
-        "memRoot": _hex(at.state.mem_root),
+        "memRoot": hexadecimal(at.state.mem_root),
         "pc": f"0x{at.state.pc:08x}",
-        "input": _hex(at.state.input),
-        "stateHash": _hex(at.state.hash()),
+        "input": hexadecimal(at.state.input),
+        "stateHash": hexadecimal(at.state.hash()),
         "pages": sum(1 for _ in at.memory.pages()),
         "symbols": len(at.symbols),
     }
-    _print(document, as_json)
+    show(document, as_json)
 
 
 @vm.command()
@@ -182,10 +154,10 @@ def run(
     document["seconds"] = round(ran.seconds, 3)
     document["stepsPerSecond"] = round((state.step - first) / max(ran.seconds, 1e-9))
     if ran.preimage is not None:
-        document["preimage"] = _hex(ran.preimage)
+        document["preimage"] = hexadecimal(ran.preimage)
     if as_json:
         document["stdout"], document["stderr"] = kept.text(STDOUT), kept.text(STDERR)
-    _print(document, as_json)
+    show(document, as_json)
     if save:  # last, so that a run whose state cannot be saved is not all lost
         checkpoint.save(save, state, running.memory)
     if state.exited and state.exit_code:
@@ -200,7 +172,7 @@ def _stop(text: str | None) -> tuple[int, bytes | None]:
         return session.FOREVER, b""
     kind, colon, number = text.partition(":")
     if kind == "preimage" and colon:
-        key = _number("--stop-at", number)
+        key = parse_hex("--stop-at", number)
         if not known_type(key):
             raise UsageError(f"--stop-at {text[:80]!r}: no preimage has a key of this form")
         return session.FOREVER, key
@@ -249,13 +221,13 @@ def trace_(
     for index, state_hash in enumerate(trace(running, first, stride, count or session.FOREVER)):
         hashes.append(state_hash)
         if not as_json:
-            print(f"{first + index * stride:>20,}  {_hex(state_hash)}", flush=True)
+            print(f"{first + index * stride:>20,}  {hexadecimal(state_hash)}", flush=True)
     document: dict[str, Any] = {"from": first, "stride": stride}
     if height is not None:
         document["height"] = height
-        document["root"] = _hex(History(hashes[0], hashes[1:], height).root())
+        document["root"] = hexadecimal(History(hashes[0], hashes[1:], height).root())
     if as_json:
-        document["stateHashes"] = [_hex(state_hash) for state_hash in hashes]
+        document["stateHashes"] = [hexadecimal(state_hash) for state_hash in hashes]
         print(json.dumps(document))
     elif height is not None:
         print(f"{'root':>20}  {document['root']}")
@@ -298,11 +270,11 @@ def prove_(
         "step": core.step,
         "pc": f"0x{core.pc:08x}" + (f" {name}" if name else ""),
         "instruction": "none, the program has halted" if core.exited else row.text,
-        "preStateHash": _hex(claim.pre),
-        "postStateHash": _hex(claim.post),
+        "preStateHash": hexadecimal(claim.pre),
+        "postStateHash": hexadecimal(claim.post),
         "proof": str(output),
     }
-    _print(document, as_json)
+    show(document, as_json)
 
 
 @vm.command()
@@ -315,15 +287,15 @@ def verify(
 ) -> None:
     """Check a proof file with nothing but the specification. Exit code 1 if it proves nothing."""
     claim = proof_file.load(proof)
-    document: dict[str, Any] = {"valid": True, "preStateHash": _hex(claim.pre)}
+    document: dict[str, Any] = {"valid": True, "preStateHash": hexadecimal(claim.pre)}
     try:
         after = proof_file.check(claim)
-        document |= {"postStateHash": _hex(claim.post), "step": after.step}
+        document |= {"postStateHash": hexadecimal(claim.post), "step": after.step}
         if evm:
-            document["evmPostStateHash"] = _hex(_on_evm(claim))
+            document["evmPostStateHash"] = hexadecimal(_on_evm(claim))
     except WitnessError as error:
         document |= {"valid": False, "reason": str(error)}
-    _print(document, as_json)
+    show(document, as_json)
     if not document["valid"]:
         raise typer.Exit(REFUTED)
 
@@ -345,7 +317,7 @@ def _on_evm(claim: proof_file.Claim) -> bytes:
     except ArtifactError as error:
         raise UsageError(str(error)) from None
     if post != claim.post:
-        raise WitnessError(f"the step contract leads to {_hex(post)}, not to postStateHash")
+        raise WitnessError(f"the step contract leads to {hexadecimal(post)}, not to postStateHash")
     return post
 
 
