@@ -62,13 +62,14 @@ abstract contract Table {
             Level memory row = levels_[i];
             if (row.height == 0 || row.height > MAX_HEIGHT) revert WrongHeight(i, row.height);
             // Or the last of those who moved for the winner would find nothing left.
-            if (row.stake < terms_.bounty * movesPerRival(row.height)) revert StakeBelowBounties(i);
+            if (row.stake < terms_.bounty * movesPerRival(row.height)) {
+                revert StakeBelowBounties(i);
+            }
             moves += row.height;
             heights |= uint256(row.height) << 8 * i;
             rows[i] = row;
         }
-        uint256 allowance =
-            terms_.censorship + (uint256(terms_.delay) + 1) * moves + terms_.compute;
+        uint256 allowance = terms_.censorship + (uint256(terms_.delay) + 1) * moves + terms_.compute;
         // Or a false history could be confirmed while the honest party is kept waiting.
         if (terms_.confirmAfter <= allowance) {
             revert BoundViolated(terms_.confirmAfter, allowance);
