@@ -16,10 +16,11 @@ from typing import Annotated
 import typer
 
 from axonum import INTERRUPTED
-from axonum import vm as commands
+from axonum.dispute import dispute
 from axonum.levels import LEVELS, Levels, heights
-from axonum.output import Json
+from axonum.output import REFUTED, Json
 from axonum.session import UsageError, explain, printable
+from axonum.vm import vm
 from fpvm.checkpoint import CheckpointError
 from fpvm.cpu import EngineError
 from fpvm.elf import ElfError
@@ -32,7 +33,8 @@ BAD_INPUT = 2
 NOBODY_READS = 141
 
 app = typer.Typer(add_completion=False)
-app.add_typer(commands.vm, name="vm")
+app.add_typer(vm, name="vm")
+app.add_typer(dispute, name="dispute")
 
 
 @app.command()
@@ -45,13 +47,17 @@ def demo(
     seed: Annotated[int, typer.Option(help="Other seeds lie about other steps.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Watch a dispute about a program on an embedded L1, from the first claim to the last bounty."""
+    """Watch a dispute about a program, from the first claim to the last bounty, on an own L1."""
     from rich.console import Console
 
-    from axonum.demo import Demo  # an L1 takes a second to import
+    from axonum.demo import Demo, DemoFailed  # an L1 takes a second to import
 
-    console = Console(quiet=as_json)
-    document = Demo(program, heights(levels), report, console, seed).run()
+    try:
+        console = Console(quiet=as_json)
+        document = Demo(program, heights(levels), report, console, seed).run()
+    except DemoFailed as error:
+        print(f"axonum: {error}", file=sys.stderr)
+        raise typer.Exit(REFUTED) from None
     if as_json:
         print(json.dumps(document))
 

@@ -31,7 +31,7 @@ from dispute.instruction import Instruction, instruction
 from dispute.lineage import Kinship
 from dispute.report import Subject, render
 from dispute.runner import Note
-from dispute.status import Status, status
+from dispute.status import Status, open_contests, status
 from dispute.text import ether, full, plural, short
 from fpvm.disasm import listing
 from fpvm.machine import Machine
@@ -279,9 +279,7 @@ def _machine(at: Start) -> Machine:
 
 
 def _is_over(view: Replica, account: bytes) -> bool:
-    roots = [entry.node for entry in view.graph.entries.values() if entry.rank]
-    is_decided = all((root.origin, root.level) in view.contests for root in roots)
-    return bool(roots) and is_decided and not view.credits.get(account)
+    return bool(view.contests) and not open_contests(view) and not view.credits.get(account)
 
 
 def _party(arena: Arena, now: Status, name: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ EngineOption = Annotated[Engine, typer.Option(help="Unicorn, or the specificatio
 Step = Annotated[int, typer.Option(min=0, max=session.FOREVER, help="A step number.")]
 
 
-def _input(text: str | None) -> bytes | None:
+def input_word(text: str | None) -> bytes | None:
     """The value of ``--input``; shorter numbers are filled up with zeros on the left."""
     return None if text is None else parse_hex("--input", text).rjust(32, b"\0")
 
@@ -83,7 +83,7 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Load a program and print the genesis state that commits to it."""
-    at = session.start(program, arguments or [], env or [], _input(input))
+    at = session.start(program, arguments or [], env or [], input_word(input))
     if output:
         checkpoint.save(output, at.state, at.memory)
     document = {
@@ -124,7 +124,7 @@ def run(
     until, key = _stop(stop_at)
     if checkpoint_every:
         checkpoints.mkdir(parents=True, exist_ok=True)
-    at = session.start(program, arguments or [], env or [], _input(input))
+    at = session.start(program, arguments or [], env or [], input_word(input))
     kept = session.Kept()
     running = session.machine(at, preimages, engine, kept if as_json else session.show)
     first = running.step
@@ -209,7 +209,7 @@ def trace_(
 
     The list ends with the state in which the program has halted. A commitment repeats it.
     """
-    at = session.start(program, arguments or [], env or [], _input(input))
+    at = session.start(program, arguments or [], env or [], input_word(input))
     running = session.machine(at, preimages, engine, session.Kept())
     if running.step > first:
         raise UsageError(f"--from {first:,} is before the checkpoint, which is at {running.step:,}")
@@ -258,7 +258,7 @@ def prove_(
     as_json: Json = False,
 ) -> None:
     """Prove the step after state STEP: write what it takes to execute that one instruction."""
-    at = session.start(program, arguments or [], env or [], _input(input))
+    at = session.start(program, arguments or [], env or [], input_word(input))
     running = session.machine(at, preimages, engine, session.Kept())
     _run_to(running, step, quiet=as_json)
     claim = proof_file.claim(prove(running))
@@ -342,7 +342,7 @@ def disasm(
     as_json: Json = False,
 ) -> None:
     """List code as the machine executes it: at an address, or around the pc of a step."""
-    at = session.start(program, arguments or [], env or [], _input(input))
+    at = session.start(program, arguments or [], env or [], input_word(input))
     running = session.machine(at, preimages, Engine.FAST, session.Kept())
     if step is not None:
         _run_to(running, step)

@@ -86,6 +86,12 @@ class Status:
     parties: tuple[PartyStatus, ...]
 
 
+def open_contests(view: Dispute) -> set[ContestKey]:
+    """The contests that are not decided."""
+    roots = (entry.node for entry in view.graph.entries.values() if entry.rank)
+    return {(root.origin, root.level) for root in roots} - view.contests.keys()
+
+
 def status(view: Dispute, kinship: Kinship | None = None) -> Status:
     """Where everything stands."""
     contests = tuple(contest_statuses(view, kinship or Kinship(view)))
