@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -105,6 +105,32 @@ class Base:
         buffer = Buffer(name, len(data), data)
         strides = dense_strides(shape, dtype.size)
         return Tensor(name, buffer, shape, dtype, zero, scale, False, 0, strides)
+
+    # --- Rooms ---
+
+    def room(
+        self, name: str, shape: Sequence[int], result: Result, *, has_exponents: bool = False
+    ) -> Tensor:
+        """A tensor that is computed in parts: :meth:`put` says what they are. What is read before
+        it is there is anything."""
+        return self._new(name, shape, result, has_exponents=has_exponents)
+
+    def put(self, name: str, x: Tensor, part: Tensor) -> Tensor:
+        """Computes x, which the last operator has made, in a part of a room: slices of its first
+        dimension. Returns the part."""
+        kinds = [(t.shape, t.strides, t.dtype, t.zero, t.has_exponents) for t in (x, part)]
+        self._check(name, kinds[0] == kinds[1], f"{x.name} does not fit into {part.name}")
+        found = False
+        for index in reversed(range(len(self.drafts))):
+            draft = self.drafts[index]
+            if draft.fields["out"] is not x.buffer:
+                break
+            task = replace(draft.task, out=draft.task.out + part.offset - x.offset)
+            fields = {**draft.fields, "out": part.buffer}
+            self.drafts[index] = replace(draft, task=task, fields=fields)
+            found = True
+        self._check(name, found, f"{x.name} is not what the last operator has made")
+        return part
 
     # --- Drafts ---
 

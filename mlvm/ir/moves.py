@@ -43,12 +43,28 @@ class Moves(Base):
         return replace(dense, name=name, shape=new, strides=dense_strides(new, x.dtype.size))
 
     def transpose(self, name: str, x: Tensor, order: Sequence[int]) -> Tensor:
-        """Dimension i of the result is dimension ``order`` [i] of x. No task."""
-        self._check_plain(name, x)
-        self._check(name, sorted(order) == list(range(len(x.shape))), f"an order of {order}")
+        """Dimension i of the result is dimension ``order`` [i] of x. No task. Of rows with
+        exponents, the last dimension stays."""
+        rank = len(x.shape)
+        self._check(name, sorted(order) == list(range(rank)), f"an order of {order}")
+        self._check(name, not x.has_exponents or order[-1] == rank - 1, f"{x.name} has exponents")
         shape = tuple(x.shape[place] for place in order)
         strides = tuple(x.strides[place] for place in order)
         return replace(x, name=name, shape=shape, strides=strides)
+
+    def broadcast(self, name: str, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """x in a larger shape, repeated along dimensions of length 1, as in numpy. No task."""
+        lengths = check_shape(name, shape)
+        agree = len(lengths) == len(x.shape) and all(
+            old in (1, new) for old, new in zip(x.shape, lengths, strict=True)
+        )
+        self._check(name, agree, f"{x.shape} to {lengths}")
+        self._check(name, not x.has_exponents or lengths[-1] == x.shape[-1], "a row is repeated")
+        strides = tuple(
+            stride if old == new else 0
+            for old, new, stride in zip(x.shape, lengths, x.strides, strict=True)
+        )
+        return replace(x, name=name, shape=lengths, strides=strides)
 
     def slice(
         self,
@@ -185,33 +201,35 @@ class Moves(Base):
         self,
         name: str,
         indices: Tensor,
-        table: NDArray[np.integer],
+        table: NDArray[np.integer] | Tensor,
         dtype: DType,
         multipliers: NDArray[np.integer],
         shift: int,
         result: Result,
     ) -> Tensor:
-        """Rows of a table (rows × length, of ``dtype``) by I32 indices of any shape: the result's
-        shape is that of the indices, and ``length``. Each number is multiplied by that of
-        ``multipliers`` for its row, over 2^``shift``. There is no zero point. An index outside of
-        the table is row 0."""
+        """Rows of a table (rows × length, of ``dtype``; or a constant, which has one) by I32
+        indices of any shape: the result's shape is that of the indices, and ``length``. Each number
+        is multiplied by that of ``multipliers`` for its row, over 2^``shift``. There is no zero
+        point. An index outside of the table is row 0."""
         self._check_words(name, indices)
-        self._check(name, np.ndim(table) == 2, "the table is no matrix")
-        self._check(name, np.shape(multipliers) == (len(table),), "one multiplier for each row")
+        rows = table
+        if not isinstance(rows, Tensor):
+            rows = self.constant(f"{name}.table", rows, dtype)
+        self._check(name, len(rows.shape) == 2, "the table is no matrix")
+        self._check(name, np.shape(multipliers) == rows.shape[:1], "one multiplier for each row")
         self._check(name, result.zero == 0, "the result of a gather has no zero point")
         dense = self.contiguous(name, indices)
-        rows = self.constant(f"{name}.table", table, dtype)
-        made = self._new(name, (*indices.shape, table.shape[1]), result)
+        made = self._new(name, (*indices.shape, rows.shape[1]), result)
         task = Gather(
             out=0,
             out_size=0,
             indices=dense.offset,
             table_source=rows.source,
             table=0,
-            table_type=dtype,
+            table_type=rows.dtype,
             table_stride=rows.strides[0],
-            table_rows=len(table),
-            length=table.shape[1],
+            table_rows=rows.shape[0],
+            length=rows.shape[1],
             multipliers=0,
             shift=shift,
             out_type=result.dtype,

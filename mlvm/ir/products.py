@@ -8,7 +8,7 @@ applied. The zero point of a is taken into account: the sums are over a − a.ze
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -24,8 +24,25 @@ Integers = NDArray[np.integer]
 _LIMIT = 1 << 63
 
 
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weights, output channels × all others, that the blob has once, however many products they
+    are in. ``sums``: of each channel; ``largest``: the highest sum of their sizes."""
+
+    constant: Tensor
+    sums: NDArray[np.int64]
+    largest: int
+
+
 class Products(Moves):
     """``multipliers``: one number, or one for each output channel, of 32 bits."""
+
+    def weights(self, name: str, values: Integers, dtype: DType) -> Weights:
+        """Weights for several products: :meth:`matmul` takes them as it takes ``values``."""
+        self._check(name, np.ndim(values) == 2, "weights are no matrix")
+        sums = values.sum(axis=1, dtype=np.int64)
+        largest = np.abs(values.astype(np.int32)).sum(axis=1, dtype=np.int64)
+        return Weights(self.constant(f"{name}.weights", values, dtype), sums, int(largest.max()))
 
     def conv(
         self,
@@ -99,8 +116,8 @@ class Products(Moves):
             channels=channels,
             **result.limits,
         )
-        flat = np.asarray(weights).reshape(channels, -1)
-        self._weighted(name, task, made, picture, flat, weight_type, bias, multipliers)
+        flat = self.weights(name, np.asarray(weights).reshape(channels, -1), weight_type)
+        self._weighted(name, task, made, picture, flat, bias, multipliers)
         return made
 
     def conv1d(
@@ -144,7 +161,7 @@ class Products(Moves):
         self,
         name: str,
         x: Tensor,
-        weights: Integers,
+        weights: Integers | Weights,
         bias: Integers | None,
         multipliers: Integers | int,
         shift: int,
@@ -156,20 +173,18 @@ class Products(Moves):
 
         With exponents, the sum of a row, and the bias, count 2^exponent times: so there is no bias
         then; add it afterwards."""
-        self._check(name, len(x.shape) > 0 and np.ndim(weights) == 2, "x and weights are matrices")
-        self._check(
-            name, weights.shape[1] == x.shape[-1], f"{x.shape} with weights of {weights.shape}"
-        )
+        if not isinstance(weights, Weights):
+            weights = self.weights(name, np.asarray(weights), weight_type)
+        outputs, length = weights.constant.shape
+        self._check(name, x.shape[-1:] == (length,), f"{x.shape} with weights of {length} inputs")
         self._check(name, not x.has_exponents or bias is None, "a bias of rows with exponents")
         rows = x if x.has_exponents else self._rows_of(name, x)
-        outputs, length = map(int, weights.shape)
         made = self._new(name, (*x.shape[:-1], outputs), result)
-        at = 0
-        flat = np.asarray(weights)
+        at, kind = 0, weights.constant.dtype
         for offset, count, stride in row_blocks(rows):
             task = _of_matrices(rows, offset, count, stride, length, outputs, shift, result, out=at)
-            task = replace(task, b_type=weight_type, b_stride=length * weight_type.size)
-            self._weighted(name, task, made, rows, flat, weight_type, bias, multipliers)
+            task = replace(task, b_type=kind, b_stride=length * kind.size)
+            self._weighted(name, task, made, rows, weights, bias, multipliers)
             at += count * outputs * result.dtype.size
         return made
 
@@ -220,29 +235,26 @@ class Products(Moves):
         task: Dot,
         made: Tensor,
         x: Tensor,
-        weights: Integers,
-        weight_type: DType,
+        weights: Weights,
         bias: Integers | None,
         multipliers: Integers | int,
     ) -> None:
-        """A Dot with weights, output channels × all others, that the blob has."""
-        channels = len(weights)
+        """A Dot with weights."""
+        channels, inputs = weights.constant.shape
         scales = np.broadcast_to(np.asarray(multipliers), (channels,))
         offsets = np.zeros(channels, np.int64) if bias is None else np.asarray(bias)
         self._check(name, offsets.shape == (channels,), f"a bias of {offsets.shape}")
         self._check(name, offsets.dtype.kind in "iu", "a bias that is no integer")
-        sums = weights.astype(np.int64).sum(axis=1)
-        offsets = offsets.astype(np.int64) - x.zero * sums
-        largest = int(np.abs(weights.astype(np.int64)).sum(axis=1).max())
-        self._check_sums(name, x, largest, 1, int(np.abs(offsets).max()), int(np.abs(scales).max()))
-        constant = self.constant(f"{name}.weights", weights, weight_type)
-        buffers = {"out": made.buffer, "a": x.buffer, "b": constant.buffer}
+        offsets = offsets.astype(np.int64) - x.zero * weights.sums
+        highest = int(np.abs(offsets).max()), int(np.abs(scales).max())
+        self._check_sums(name, x, weights.largest, 1, *highest)
+        buffers = {"out": made.buffer, "a": x.buffer, "b": weights.constant.buffer}
         buffers["multipliers"] = self._words(f"{name}.multipliers", scales)
         if offsets.any():
             buffers["bias"] = self._words(f"{name}.bias", offsets, 8)
             task = replace(task, bias=0)
         self._add(name, task, buffers)
-        self.macs += task.pixels * task.channels * weights.shape[1]
+        self.macs += task.pixels * task.channels * inputs
 
     def _check_sums(
         self, name: str, a: Tensor, b: int, length: int, bias: int, multiplier: int
