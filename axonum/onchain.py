@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from axonum.output import parse_hex
@@ -59,7 +59,7 @@ def wei(option: str, text: str) -> int:
     """An amount in ETH, as wei."""
     try:
         amount = Decimal(text) * _WEI
-    except InvalidOperation:
+    except ArithmeticError:  # InvalidOperation for what is no number, Overflow for too large a one
         raise UsageError(f"{option} {text[:80]!r} is no amount of ETH") from None
     if not amount.is_finite() or not 0 <= amount < 1 << 88 or amount != int(amount):
         raise UsageError(f"{option} {text[:80]!r} is no amount of ETH")
