@@ -29,8 +29,8 @@ HEADER_SIZE = _LAYOUT.size
 #: A history has at most so many steps, each a task.
 MAX_TASKS = 1 << 16
 MIN_ARENA, MAX_ARENA = 1 << 10, 1 << 30
-#: Offsets have 32 bits, and the last of them say that there is nothing.
-MAX_BLOB = (1 << 32) - 1024
+#: On the VM, blob and arena lie side by side in an address space of 32 bits.
+MAX_BLOB = 7 << 28
 MAX_DESCRIPTION = 1 << 26
 
 
