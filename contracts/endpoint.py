@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import requests
+from requests.utils import get_environ_proxies
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -31,6 +32,9 @@ class Endpoint(JSONBaseProvider):
         super().__init__()
         self._url, self._timeout = url, timeout
         self._session = requests.Session()
+        # It would look into the environment for a proxy at every request.
+        self._session.proxies.update(get_environ_proxies(url))
+        self._session.trust_env = False
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         request = self.encode_rpc_request(method, params)

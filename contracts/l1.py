@@ -124,6 +124,9 @@ class L1:
         Raises :class:`L1Error` if the node is out of reach or has no account.
         """
         self.web3 = web3
+        # It asks which chain it is before every call, and checks less than we do.
+        if "validation" in web3.middleware_onion:
+            web3.middleware_onion.remove("validation")
         self.name = name
         self._account: Any = None
         with self._asking("cannot be used"):

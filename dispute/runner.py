@@ -38,22 +38,22 @@ from dispute.sender import Limits, Order, Outcome, OverLimit, Sender
 from dispute.watch import Watcher, WatchError
 from fpvm.oracle import OracleError
 
+#: Each of them is accepted only after those above it.
+CLAIMS = (ClaimBisection, ClaimRefinement, ClaimProof)
 #: Gas of moves, roughly and rather too much: to put them together. What is sent is estimated.
 _GAS: dict[type, int] = {
     Bisect: 150_000,
     Confirm: 250_000,
-    ClaimBisection: 120_000,
-    ClaimRefinement: 120_000,
-    ClaimProof: 120_000,
     Prove: 2_000_000,
+    **dict.fromkeys(CLAIMS, 60_000),
 }
 _GAS_OF_UPDATE = 60_000
 #: Gas of what is put together in one transaction; well below what a block takes.
 BATCH_GAS = 6_000_000
 #: A stake is sent with room for so many rivals that may come first; the rest is not lost.
 SPARE_RIVALS = 2
-#: The view is compared with the contract every so many blocks.
-CHECK_EVERY = 50
+#: The view is compared with the contract every so many blocks, at so many nodes.
+CHECK_EVERY, CHECKED_AT_ONCE = 10, 100
 #: Seconds between two looks at L1, and at most between two tries at one that fails.
 INTERVAL, LONGEST_INTERVAL = 2.0, 60.0
 #: A move that was refused is tried again after 1, 2, 4 … blocks, but never later than that.
@@ -133,7 +133,7 @@ class Runner:
         #: Problems of the last look at L1, and of this one.
         self._told: set[str] = set()
         self._problems: set[str] = set()
-        self._checked = first_block
+        self._checked: int | None = None
         #: Moves that were tried: how often, and the block before which they are not tried again.
         self._rests: dict[object, tuple[int, int]] = {}
 
@@ -173,8 +173,10 @@ class Runner:
 
     def _check(self, view: Replica) -> None:
         """Compare the view with the contract now and then."""
+        if self._checked is None:
+            self._checked = view.now
         if view.now >= self._checked + CHECK_EVERY:
-            self.watcher.check()
+            self.watcher.check(CHECKED_AT_ONCE)
             self._checked = view.now
 
     def _decide(self, view: Replica) -> None:
@@ -183,45 +185,59 @@ class Runner:
         self._rests = {move: rest for move, rest in self._rests.items() if move in wanted}
         moves = [move for move in wanted if not _is_among(move, under_way)]
         awake = [move for move in moves if self._rests.get(move, (0, 0))[1] <= view.now]
-        for batch in batches(awake):
-            try:
-                self._try(batch, view)
-            except OverLimit as limit:
-                self._problem(str(limit))
+        for batch in batches(move for move in awake if not isinstance(move, CLAIMS)):
+            self._attempt(batch, view)
+        if not any(isinstance(move, CLAIMS) for move in under_way):
+            self._claim([move for move in awake if isinstance(move, CLAIMS)], view)
         if not moves and not under_way:
             self._withdraw(view)
 
+    def _claim(self, claims: Sequence[Move], view: Replica) -> None:
+        """Send the first claims: whether those after them are accepted depends on them."""
+        for batch in batches(claims):
+            if self._attempt(batch, view):
+                return
+
     # --- Sending ---
 
-    def _try(self, moves: Sequence[Move], view: Replica) -> None:
-        """Send moves in one transaction; in several, if one of them spoils it for all."""
+    def _attempt(self, moves: Sequence[Move], view: Replica) -> bool:
+        """As :meth:`_try`, but a limit on these moves is none on others."""
+        try:
+            return self._try(moves, view)
+        except OverLimit as limit:
+            self._problem(str(limit))
+            return False
+
+    def _try(self, moves: Sequence[Move], view: Replica) -> bool:
+        """Send moves in one transaction; in several, if one of them spoils it for all. Returns
+        whether something was sent."""
         for move in moves:
             if isinstance(move, Prove) and not self._is_loaded(move, view):
-                if len(moves) > 1:
-                    self._try([other for other in moves if other is not move], view)
-                return
+                others = [other for other in moves if other is not move]
+                return bool(others) and self._try(others, view)
         order = self._order(moves, view)
         try:
             gas = self._l1.estimate(order.to, order.data, order.value)
         except Reverted as refusal:
-            self._split(moves, view, str(refusal))
-            return
+            return self._split(moves, view, str(refusal))
         if gas > self._limits.gas:
-            self._split(moves, view, f"takes {gas} gas, the limit is {self._limits.gas}")
-            return
+            return self._split(moves, view, f"takes {gas} gas, the limit is {self._limits.gas}")
         if order.value + order.credit:
             self._check_stake(order, view)
         self.sender.send(order, gas, view.now)
         self._note("sent", view.now, moves=names(order.moves), gas=gas, value=order.value)
+        return True
 
-    def _split(self, moves: Sequence[Move], view: Replica, reason: str) -> None:
+    def _split(self, moves: Sequence[Move], view: Replica, reason: str) -> bool:
         first, second = halves(moves)
         if second:
-            self._try(first, view)
-            self._try(second, view)
-            return
+            is_sent = self._try(first, view)
+            if is_sent and isinstance(second[0], CLAIMS):
+                return True
+            return self._try(second, view) or is_sent
         self._rest(moves[0], view)
         self._note("refused", view.now, moves=names(moves), reason=reason)
+        return False
 
     def _rest(self, move: object, view: Replica) -> None:
         """Do not try a move again for some blocks: what it needs may come, or it may be too

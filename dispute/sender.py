@@ -85,6 +85,8 @@ class Sender:
         self.sent: list[Sent] = []
         #: The block in which transactions of somebody else with our key were first seen waiting.
         self._strangers_since: int | None = None
+        #: The block in which a gap before our transactions was first seen.
+        self._gap_since: int | None = None
 
     @property
     def moves(self) -> set[object]:
@@ -157,18 +159,34 @@ class Sender:
         """
         outcomes: list[Outcome] = []
         count = self._l1.nonce() if self.sent else 0
+        if self._has_gap(count, block):
+            return self._give_up(0)
         for sent in self.sent.copy():
             outcome = self._look_at(sent, count, block)
             if outcome is None:
                 continue
-            outcomes.append(outcome)
             if outcome.what == "given up":
-                # Those with later nonces cannot be mined without it.
-                del self.sent[self.sent.index(sent) :]
-                break
+                return [*outcomes, *self._give_up(self.sent.index(sent))]
+            outcomes.append(outcome)
             if outcome.what not in ("raised", "resent"):
                 self.sent.remove(sent)
         return outcomes
+
+    def _give_up(self, first: int) -> list[Outcome]:
+        """Forget what was sent from the ``first`` on: those after it cannot be mined without it."""
+        forgotten = self.sent[first:]
+        del self.sent[first:]
+        return [Outcome("given up", sent.order) for sent in forgotten]
+
+    def _has_gap(self, count: int, block: int) -> bool:
+        """Whether transactions before ours have come off the chain, by a reorganisation, and are
+        not waiting either. A node that is behind looks the same, for a block."""
+        if not self.sent or self.sent[0].nonce <= max(count, self._l1.nonce(with_waiting=True)):
+            self._gap_since = None
+            return False
+        if self._gap_since is None:
+            self._gap_since = block
+        return block > self._gap_since
 
     def _look_at(self, sent: Sent, count: int, block: int) -> Outcome | None:
         """``count``: transactions of the account that have been mined."""

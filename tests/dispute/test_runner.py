@@ -93,6 +93,15 @@ def test_two_parties(name: str) -> None:
     agent.watcher.check()
 
 
+def test_a_preimage_is_loaded_before_its_step_is_proved() -> None:
+    """The step that reads it is the first one that is false."""
+    ground = ground_for(vm_world("preimage"))
+    agent = truthful(ground)
+    finish(ground, [agent, lying(ground, lie=Lie(0, (1, 2, 4)))])
+    assert agent.report().made["Load"] == agent.report().made["Prove"] == 1
+    assert not ground.said(HONEST, "refused")
+
+
 def test_uncontested_root() -> None:
     ground = ground_for(vm_world("count"))
     agent = truthful(ground)
