@@ -76,6 +76,11 @@ def parsed(
     return _graph(model, folder, dimensions or {})
 
 
+def _clean(text: str) -> str:
+    """A name as one that can be printed in a line."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def _check_operators(model: ModelProto) -> None:
     """Refuse versions and operators that are not known: all operators at once."""
     versions = {entry.domain: entry.version for entry in model.opset_import}
@@ -86,7 +91,8 @@ def _check_operators(model: ModelProto) -> None:
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            unknown.setdefault(op, []).append(node.name or next(iter(node.output), "?"))
+            name = node.name or next(iter(node.output), "?")
+            unknown.setdefault(_clean(op), []).append(_clean(name))
     if unknown:
         listed = (f"{op} ({', '.join(names)})" for op, names in sorted(unknown.items()))
         raise ModelError(f"operators that are not supported: {'; '.join(listed)}")
@@ -97,9 +103,9 @@ def _graph(model: ModelProto, folder: Path | None, dimensions: Mapping[str, int]
     version = next(e.version for e in model.opset_import if e.domain in ("", "ai.onnx"))
     if graph.sparse_initializer:
         raise ModelError("sparse tensors are not supported")
-    constants = {tensor.name: _array(tensor, folder) for tensor in graph.initializer}
+    constants = {_clean(tensor.name): _array(tensor, folder) for tensor in graph.initializer}
     inputs = tuple(
-        _input(value, dimensions) for value in graph.input if value.name not in constants
+        _input(value, dimensions) for value in graph.input if _clean(value.name) not in constants
     )
     nodes, more = modernised((_node(node, folder) for node in graph.node), version)
     constants |= more
@@ -107,7 +113,7 @@ def _graph(model: ModelProto, folder: Path | None, dimensions: Mapping[str, int]
     if len(known) != len(set(known)):
         raise ModelError("two inputs have the same name")
     order = ordered(nodes, known)
-    outputs = tuple(value.name for value in graph.output)
+    outputs = tuple(_clean(value.name) for value in graph.output)
     written = {name for node in order for name in node.outputs}
     for name in outputs:
         if name not in written:
@@ -131,13 +137,13 @@ def _input(value: ValueInfoProto, dimensions: Mapping[str, int]) -> Input:
         if size == 0 and place == 0:
             size = 1
         if size <= 0:
-            name = dim.dim_param or "not given"
+            name = _clean(dim.dim_param) or "not given"
             raise ModelError(
                 f"input {value.name!r}: the length of dimension {place} is {name}; give --dim"
             )
         shape.append(size)
     _check_shape(f"input {value.name!r}", shape)
-    return Input(value.name, tuple(shape), np.dtype(_DTYPES[tensor.elem_type]))
+    return Input(_clean(value.name), tuple(shape), np.dtype(_DTYPES[tensor.elem_type]))
 
 
 def _check_shape(what: str, shape: list[int]) -> None:
@@ -147,9 +153,11 @@ def _check_shape(what: str, shape: list[int]) -> None:
 
 def _node(node: NodeProto, folder: Path | None) -> Node:
     attributes = {entry.name: _attribute(node, entry, folder) for entry in node.attribute}
+    name = _clean(node.name)
     if not any(node.output):
-        raise ModelError(f"{node.op_type} {node.name}: writes nothing")
-    return Node(node.op_type, node.name, tuple(node.input), tuple(node.output), attributes)
+        raise ModelError(f"{node.op_type} {name}: writes nothing")
+    inputs, outputs = (tuple(map(_clean, names)) for names in (node.input, node.output))
+    return Node(node.op_type, name, inputs, outputs, attributes)
 
 
 def _attribute(node: NodeProto, entry: AttributeProto, folder: Path | None) -> Any:
@@ -166,7 +174,7 @@ def _attribute(node: NodeProto, entry: AttributeProto, folder: Path | None) -> A
         return tuple(entry.ints)
     if entry.type == kinds.TENSOR:
         return _array(entry.t, folder)
-    raise ModelError(f"{node.op_type} {node.name}: attribute {entry.name!r} is of no known type")
+    raise ModelError(f"{node.op_type} {_clean(node.name)}: attribute {entry.name!r} is of no type")
 
 
 # --- Tensors --------------------------------------------------------------------------------------

@@ -262,6 +262,8 @@ class Windows:
             if len(pads) != 2 * rank or min(pads) < 0:
                 raise ModelError(f"pads {pads} do not fit the picture")
             return tuple(zip(pads[:rank], pads[rank:], strict=True))
+        if automatic not in ("SAME_UPPER", "SAME_LOWER"):
+            raise ModelError(f"auto_pad {automatic!r}")
         found = []
         for size, stride, length in zip(sizes, self.strides, reach, strict=True):
             total = max(0, (-(-size // stride) - 1) * stride + length - size)
