@@ -210,8 +210,8 @@ COST_OF_ROW = 1 << 10
 
 def cost(task: Any) -> int:
     """In units of at most 8 steps on the VM, for a task whose fields are valid."""
-    last = task.out + max(task.out_size, 1) - 1
-    leaves_written = last // LEAF_SIZE - task.out // LEAF_SIZE + 1
+    last: int = task.out + max(task.out_size, 1) - 1
+    leaves_written: int = last // LEAF_SIZE - task.out // LEAF_SIZE + 1
     leaves_read = sum(reach.leaves for reach in reaches(task))
     work: int = _WORK[type(task)](task)
     return (

@@ -13,7 +13,7 @@ from fpvm.keccak import keccak256
 from mlvm.model import Header, Model
 from mlvm.spec import KERNELS, Operands
 from mlvm.tasks import Input, Nothing, Output
-from mlvm.trees import LEAF_SIZE, hash_of_bytes, hash_of_root, leaf_count, root
+from mlvm.trees import LEAF_SIZE, ByteArray, hash_of_bytes, hash_of_root, leaf_count, root
 
 #: The output hash on an input of another length than the model's.
 INVALID_INPUT = keccak256(b"invalid input")
@@ -91,12 +91,12 @@ def _filled(header: Header, state: InputState) -> State:
     return ArenaState(state.data.ljust(header.arena_size, b"\0"))
 
 
-def finished(header: Header, out: int, arena: bytes) -> OutputState:
+def finished(header: Header, out: int, arena: bytes | ByteArray) -> OutputState:
     """The output of what is in the arena at ``out``."""
     size = header.output_size
     subtree = root(arena[out : out + leaf_count(size) * LEAF_SIZE])
     result = output_hash(header.macs, hash_of_root(size, subtree))
-    return OutputState(result, arena[out : out + size])
+    return OutputState(result, bytes(arena[out : out + size]))
 
 
 def run(model: Model, data: bytes) -> Iterator[State]:

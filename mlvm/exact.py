@@ -132,14 +132,14 @@ def dot_shift(task: Dot, memory: Memory) -> int | Numbers:
     shift = np.full((task.pixels, task.channels), task.shift, np.int64)
     if task.a_exponents:
         at = task.a + task.first_pixel * task.a_stride - 4
-        shift -= _exponents(memory, task.a_source, at, task.a_stride, task.pixels)[:, np.newaxis]
+        shift -= exponents(memory, task.a_source, at, task.a_stride, task.pixels)[:, np.newaxis]
     if task.b_exponents:
         at = task.b + task.first_channel * task.b_stride - 4
-        shift -= _exponents(memory, task.b_source, at, task.b_stride, task.channels)
+        shift -= exponents(memory, task.b_source, at, task.b_stride, task.channels)
     return shift
 
 
-def _exponents(memory: Memory, source: int, at: int, stride: int, count: int) -> Numbers:
+def exponents(memory: Memory, source: int, at: int, stride: int, count: int) -> Numbers:
     return numbers(memory.tensor(source, at, WORD, (stride,), (count,)))
 
 

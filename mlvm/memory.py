@@ -34,7 +34,8 @@ class Memory:
     and addresses are modulo 2^32."""
 
     def __init__(self, blob: ByteArray, arena: ByteArray) -> None:
-        self.blob, self.arena = blob, arena
+        self.blob, self.arena = blob.view(), arena
+        self.blob.flags.writeable = False
 
     def data(self, source: int) -> ByteArray:
         return self.arena if source == Source.ARENA else self.blob
