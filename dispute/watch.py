@@ -23,6 +23,8 @@ RANGE = 2000
 KEPT = 64
 #: A chain that changes while we look is looked at so often.
 _ATTEMPTS = 3
+#: Nobody follows a contract for so many blocks: a node that says so would keep us busy for ever.
+_LONGEST = 1 << 26
 #: More would be no sentence.
 _MAX_MESSAGE = 300
 
@@ -124,6 +126,8 @@ class Watcher:
         head = self._l1.block()
         if head is None:
             raise WatchError(f"{self._l1.name} has no newest block")
+        if head.number - self._first > _LONGEST:
+            raise WatchError(f"{self._l1.name} says that its newest block is {head.number}")
         return head
 
     def _block(self, number: int) -> Block:

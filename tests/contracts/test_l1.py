@@ -181,6 +181,47 @@ def test_a_result_of_another_form_is_told_in_one_line(method: str, value: object
         assert method == "eth_getCode"
 
 
+ASKING: dict[str, Callable[[L1], object]] = {
+    "eth_getBlockByNumber": lambda l1: (l1.block(), l1.block(7), l1.fees()),
+    "eth_getLogs": lambda l1: l1.logs(b"\x11" * 20, 3, 9),
+    "eth_getBalance": lambda l1: l1.balance(b"\x11" * 20, 7),
+    "eth_getTransactionCount": lambda l1: (l1.nonce(), l1.nonce(with_waiting=True)),
+    "eth_maxPriorityFeePerGas": lambda l1: l1.fees(),
+    "eth_estimateGas": lambda l1: l1.estimate(b"\x11" * 20, b"\1", 7),
+    "eth_getTransactionByHash": lambda l1: l1.is_known(b"\7" * 32),
+    "eth_getTransactionReceipt": lambda l1: l1.mined(b"\7" * 32),
+}
+STRANGE: list[object] = [
+    *(None, True, "", "zz", "0xzz", "-0x1", [], [7], [None], [{}], [[]], {}, {"a": 1}, 1.5, -1),
+    *("0x" + "f" * 66, {"number": "0x7", "hash": "0x"}, {"hash": 7}, [{"topics": 7}]),
+    {"transactionHash": "0x" + "08" * 32, "blockNumber": "0x1"},
+]
+
+
+@pytest.mark.filterwarnings("ignore:There was an issue with the method")
+@pytest.mark.parametrize("method", ASKING)
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: str(value)[:20])
+def test_no_answer_about_the_chain_is_taken_for_what_it_is_not(method: str, value: object) -> None:
+    """Either it has a meaning, or it is told in one line."""
+
+    def answer(request: dict[str, Any]) -> bytes:
+        name = request["method"]
+        return result(request, value if name == method else ANSWERS.get(name, "0x1"))
+
+    with node(answer) as url:
+        l1 = L1.connect(url, KEY, timeout=2)
+        try:
+            found = ASKING[method](l1)
+        except L1Error as error:
+            one_line(error, url)
+            return
+    nothing: dict[str, object] = {"eth_getLogs": [], "eth_getTransactionByHash": False}
+    if value in (None, []) and method in (*nothing, "eth_getTransactionReceipt"):
+        assert found == nothing.get(method)
+    else:
+        assert found in (None, False, 1, (1, 1), (None, None))
+
+
 def test_a_dead_node_is_told_in_one_line() -> None:
     with node(lambda request: b"") as url:
         pass

@@ -190,6 +190,21 @@ def test_a_chain_that_never_stands_still_is_told(
         watcher(settled).follow()
 
 
+def test_a_newest_block_that_cannot_be_is_told(
+    settled: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = settled.l1.block()
+    assert newest is not None
+    watching = watcher(settled)
+    for answer, message in (
+        (replace(newest, number=1 << 60), "says that its newest block is 1152921504606846976"),
+        (None, "has no newest block"),
+    ):
+        monkeypatch.setattr(settled.l1, "block", lambda *_, answer=answer: answer)
+        with pytest.raises(WatchError, match=f"^the embedded L1 {message}$"):
+            watching.follow()
+
+
 # --- Nodes that are no good -----------------------------------------------------------------------
 
 Change = Callable[[list[LogEntry]], list[LogEntry]]
