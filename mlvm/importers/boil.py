@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlvm.importers.graph import Array, FloatGraph, ModelError, Node
+from mlvm.importers.graph import UNFIT, Array, FloatGraph, ModelError, Node, unfit
 from mlvm.importers.operators import Windows, windows
 from mlvm.importers.settle import Settled
 
@@ -87,13 +87,14 @@ def boiled(settled: Settled) -> tuple[FloatGraph, dict[str, Shape]]:
     boiler = Boiler(settled)
     faults: list[str] = []
     for node in settled.graph.nodes:
-        try:
-            _RULES[node.op](boiler, node)
-        except KeyError:
+        rule = _RULES.get(node.op)
+        if rule is None:
             faults.append(f"{node}: it depends on the input")
-            boiler.shapes.setdefault(node.output, ())
-        except ModelError as error:
-            faults.append(f"{node}: {error}")
+            continue
+        try:
+            rule(boiler, node)
+        except UNFIT as error:
+            faults.append(str(unfit(node, error)))
     if faults:
         raise ModelError("not supported: " + "; ".join(faults))
     return settled.graph.with_nodes(boiler.nodes, boiler.constants), boiler.shapes

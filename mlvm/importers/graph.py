@@ -22,6 +22,7 @@ Values = Mapping[str, Array]
 
 __all__ = [
     "MAX_NUMBERS",
+    "UNFIT",
     "Array",
     "FloatGraph",
     "Input",
@@ -32,6 +33,8 @@ __all__ = [
     "pruned",
 ]
 
+#: What numpy and Python raise where numbers, shapes or attributes do not go together.
+UNFIT = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 #: Numbers that one tensor may have: those of the largest arena, and a guard against absurd shapes.
 MAX_NUMBERS = 1 << 28
 
@@ -141,3 +144,11 @@ def _writer(node: Node, name: str, writers: Mapping[str, int]) -> int:
     if name not in writers:
         raise ModelError(f"{node}: nothing writes its input {name!r}")
     return writers[name]
+
+
+def unfit(node: Node, error: Exception) -> ModelError:
+    """One line about a node that cannot be; ``error`` is one of :data:`UNFIT`."""
+    [text, *_] = str(error).splitlines() or [type(error).__name__]
+    if isinstance(error, ModelError):
+        return ModelError(f"{node}: {text}")
+    return ModelError(f"{node}: does not fit its inputs: {text}")

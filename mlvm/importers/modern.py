@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mlvm.importers.graph import Array, ModelError, Node
+from mlvm.importers.graph import UNFIT, Array, ModelError, Node, unfit
 
 #: Attributes that became inputs: operator to attributes, by the place of the input.
 _MOVED: dict[str, tuple[tuple[int, str], ...]] = {
@@ -71,7 +71,10 @@ def modernised(nodes: Iterable[Node], version: int) -> tuple[list[Node], dict[st
     """
     modern = _Modern(version)
     for node in nodes:
-        modern.add(node)
+        try:
+            modern.add(node)
+        except UNFIT as error:
+            raise unfit(node, error) from None
     return modern.nodes, modern.constants
 
 
@@ -85,7 +88,7 @@ def _constant(modern: _Modern, node: Node) -> None:
             value = value.astype(np.float32) if value.dtype == np.float64 else value
             modern.constants[node.output] = value
             return
-    raise ModelError(f"{node}: its value is of no known type")
+    raise ModelError("its value is of no known type")
 
 
 def _softmax(modern: _Modern, node: Node) -> None:
@@ -129,7 +132,7 @@ def _l2(modern: _Modern, node: Node) -> None:
 
 def _lp_normalization(modern: _Modern, node: Node) -> None:
     if node.attributes.get("p", 2) != 2:
-        raise ModelError(f"{node}: only the norm of p = 2 is supported")
+        raise ModelError("only the norm of p = 2 is supported")
     axis = modern.constant(node, "axis", np.array([node.attributes.get("axis", -1)]))
     norm = f"{node.output}/norm"
     _l2(modern, Node("ReduceL2", node.name, (node.inputs[0], axis), (norm,)))

@@ -76,8 +76,11 @@ def parsed(
     return _graph(model, folder, dimensions or {})
 
 
-def _clean(text: str) -> str:
-    """A name as one that can be printed in a line."""
+def _clean(text: str | bytes) -> str:
+    """A name as one that can be printed in a line. Bytes are what protobuf gives that is no
+    UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
     return text if text.isprintable() else repr(text)[1:-1]
 
 

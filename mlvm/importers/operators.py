@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from mlvm.importers.graph import MAX_NUMBERS, Array, FloatGraph, ModelError, Node, Values
+from mlvm.importers.graph import (
+    MAX_NUMBERS,
+    UNFIT,
+    Array,
+    FloatGraph,
+    ModelError,
+    Node,
+    Values,
+    unfit,
+)
 
 Operands = list[Any]
 Operator = Callable[[Node, Operands], list[Array]]
@@ -40,11 +49,8 @@ def compute(node: Node, values: Values) -> list[Array]:
     try:
         with np.errstate(all="ignore"):
             return OPERATORS[node.op](node, operands)
-    except ModelError as error:
-        raise ModelError(f"{node}: {error}") from None
-    except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{node}: does not fit its inputs: {text}") from None
+    except UNFIT as error:
+        raise unfit(node, error) from None
 
 
 def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mlvm.importers.graph import Array, FloatGraph, ModelError, Node
+from mlvm.importers.graph import UNFIT, Array, FloatGraph, ModelError, Node, unfit
 from mlvm.importers.plain import BINARY, compute
 
 Shape = tuple[int, ...]
@@ -86,7 +86,10 @@ def tidied(graph: FloatGraph, shapes: Mapping[str, Shape]) -> tuple[FloatGraph, 
 
 def _applied(sheet: Sheet, node: Node) -> list[Node] | None:
     for rule in _RULES:
-        found = rule(sheet, node)
+        try:
+            found = rule(sheet, node)
+        except UNFIT as error:
+            raise unfit(node, error) from None
         if found is not None:
             return found
     return None
