@@ -16,7 +16,7 @@ from mlvm import exact, products
 from mlvm.effects import INVALID_INPUT, OutputState, finished
 from mlvm.groups import Group, grouped
 from mlvm.memory import Memory
-from mlvm.model import Model
+from mlvm.model import MAX_TASKS, Model
 from mlvm.tasks import Dot, Input, Nothing, Output, Task
 from mlvm.threads import Threads
 from mlvm.trees import ByteArray
@@ -32,6 +32,14 @@ class Options:
 
     threads: int | None = None
     paths: frozenset[str] = products.PATHS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``state``: the output state that task ``tasks`` − 1 leads to; None if none does."""
+
+    state: OutputState | None
+    tasks: int
 
 
 class Kernels:
@@ -62,43 +70,40 @@ class Engine:
         tasks = [None if isinstance(task, Nothing) else task for task in self.model.tasks]
         return grouped(tasks)
 
-    def run(self, data: bytes, observe: Observer | None = None) -> OutputState | None:
-        """The output on this input; None if the model never gets to an output.
-
-        ``observe`` is called after each task that changes the arena, and with the first one, which
-        fills it.
-        """
+    def run(self, data: bytes, observe: Observer | None = None, until: int = MAX_TASKS) -> Outcome:
+        """Run on an input, the tasks before number ``until``. The arena is left as it is then."""
         is_filled = False
         for group in self.groups:
+            if group.first >= until:
+                break
             if isinstance(group.task, Input):
                 if not is_filled and len(data) != self.model.header.input_size:
-                    return OutputState(INVALID_INPUT, None)
+                    return Outcome(OutputState(INVALID_INPUT, None), group.first + 1)
                 if not is_filled:
-                    self._fill(data)
-                    self._tell(observe, group)
+                    self._fill(data, group, observe)
                 is_filled = True
             elif is_filled and isinstance(group.task, Output):
-                return finished(self.model.header, group.task.out, self.arena)
+                found = finished(self.model.header, group.task.out, self.arena)
+                return Outcome(found, group.first + 1)
             elif is_filled:
-                self._write(group, observe)
-        return None
+                self._write(group, observe, until)
+        return Outcome(None, until)
 
-    def _fill(self, data: bytes) -> None:
+    def _fill(self, data: bytes, group: Group, observe: Observer | None) -> None:
         self.arena[:] = 0
         self.arena[: len(data)] = np.frombuffer(data, np.uint8)
-
-    def _tell(self, observe: Observer | None, group: Group) -> None:
         if observe is not None:
-            observe(group.first, group.task.out, group.task.out_size)
+            observe(group.first, 0, len(data))
 
-    def _write(self, group: Group, observe: Observer | None) -> None:
-        """What a group writes; tile by tile, if somebody observes."""
+    def _write(self, group: Group, observe: Observer | None, until: int) -> None:
+        """What a group writes; tile by tile, if somebody observes, or only some count."""
         written = self._kernels.compute(group.task)
         start = group.task.out
-        if observe is None:
+        if observe is None and group.first + len(group.tiles) <= until:
             self.arena[start : start + len(written)] = written
             return
-        for number, tile in enumerate(group.tiles, group.first):
+        for number, tile in enumerate(group.tiles[: until - group.first], group.first):
             end = tile.out + tile.out_size
             self.arena[tile.out : end] = written[tile.out - start : end - start]
-            observe(number, tile.out, tile.out_size)
+            if observe is not None:
+                observe(number, tile.out, tile.out_size)

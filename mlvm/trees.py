@@ -67,8 +67,8 @@ def hash_of_bytes(data: Data) -> bytes:
 class ByteTree:
     """All nodes of a byte tree.
 
-    They are numbered from 1, the root, on: the children of node i are 2i and 2i + 1, so the leaves
-    are the second half of them.
+    They are numbered from 1, the root, on: the children of node i are 2i and 2i + 1. The ``leaves``
+    come last: that many of them, from the node of that number on.
     """
 
     def __init__(self, data: Data, written: int | None = None) -> None:
@@ -77,9 +77,9 @@ class ByteTree:
         A numpy array of whole leaves is kept, not copied: change it, and then call :meth:`update`.
         """
         self._data = _whole_leaves(data)
-        self._leaves = leaf_count(len(data))
-        self._height = self._leaves.bit_length() - 1
-        self._nodes = np.empty((2 * self._leaves, NODE_WORDS), np.uint64)
+        self.leaves = leaf_count(len(data))
+        self._height = self.leaves.bit_length() - 1
+        self._nodes = np.empty((2 * self.leaves, NODE_WORDS), np.uint64)
         for depth in range(self._height + 1):
             zeros = np.frombuffer(zero_root(self._height - depth), np.uint64)
             self._nodes[1 << depth : 2 << depth] = zeros
@@ -92,9 +92,9 @@ class ByteTree:
         nodes, words = self._nodes.reshape(-1), self._data.view(np.uint64)
         first, last = start // LEAF_SIZE, (start + size - 1) // LEAF_SIZE
         numbers = np.arange(first, last + 1)
-        to = (numbers + self._leaves) * NODE_WORDS
+        to = (numbers + self.leaves) * NODE_WORDS
         hash_messages(words, numbers * LEAF_WORDS, nodes, to, LEAF_WORDS, LEAF_TAG)
-        first, last = first + self._leaves, last + self._leaves
+        first, last = first + self.leaves, last + self.leaves
         while first > 1:
             first, last = first // 2, last // 2
             numbers = np.arange(first, last + 1)
@@ -106,19 +106,19 @@ class ByteTree:
 
     def node(self, number: int) -> bytes:
         """The hash of a node. Raises IndexError for one that there is not."""
-        if not 1 <= number < 2 * self._leaves:
-            raise IndexError(f"a tree of {self._leaves} leaves has no node {number}")
+        if not 1 <= number < 2 * self.leaves:
+            raise IndexError(f"a tree of {self.leaves} leaves has no node {number}")
         return bytes(self._nodes[number].tobytes())
 
     def children(self, number: int) -> tuple[int, ...]:
         """The numbers of a node's two children; none of a leaf's."""
-        return (2 * number, 2 * number + 1) if number < self._leaves else ()
+        return (2 * number, 2 * number + 1) if number < self.leaves else ()
 
     def preimage(self, number: int) -> bytes:
         """What the hash of a node is of."""
-        if number < self._leaves:
+        if number < self.leaves:
             return b"\1" + self.node(2 * number) + self.node(2 * number + 1)
-        start = (number - self._leaves) * LEAF_SIZE
+        start = (number - self.leaves) * LEAF_SIZE
         return b"\0" + self._data[start : start + LEAF_SIZE].tobytes().ljust(LEAF_SIZE, b"\0")
 
     def subtree(self, start: int, size: int) -> bytes:
@@ -127,9 +127,9 @@ class ByteTree:
         Raises ValueError unless ``start`` is a multiple of the subtree's size.
         """
         leaves = leaf_count(size)
-        if start % (leaves * LEAF_SIZE) or not 0 <= start < self._leaves * LEAF_SIZE:
+        if start % (leaves * LEAF_SIZE) or not 0 <= start < self.leaves * LEAF_SIZE:
             raise ValueError(f"no subtree of {leaves} leaves begins at {start}")
-        return self.node((self._leaves + start // LEAF_SIZE) // leaves)
+        return self.node((self.leaves + start // LEAF_SIZE) // leaves)
 
 
 def _whole_leaves(data: Data) -> ByteArray:
