@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 .PHONY: demo test bench setup lint programs kernel contracts qemu clean help
 
 help:
-	@echo "make demo      build a Go program for the VM, run it, prove a step, verify the proof"
+	@echo "make demo      a dispute about a Go program on an L1 in this process, and its report.html"
 	@echo "make test      everything that CI checks: lint, types, all tests"
 	@echo "make bench     the benchmarks (bench/README.md), as a table and as JSON"
 	@echo "make programs  the guest programs, into programs/build/"
@@ -17,7 +17,7 @@ help:
 
 demo: setup
 	@$(PYTHON) -m programs.build kernel sha256chain
-	@scripts/demo
+	@$(VENV)/bin/axonum demo
 
 test: setup qemu lint programs
 	@$(PYTHON) -m pytest -n auto --durations=10
