@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from dispute.graph import INFINITE, Node, level_root
@@ -249,13 +250,14 @@ def settlement(view: Dispute, places: Sequence[Place]) -> list[Move]:
         and not is_decided(view, place)
         and timers[place.id] >= threshold
     ]
-    if not due:
-        return []
-    outdated = tuple(
-        update(view, place.node) for place in reversed(places) if _is_outdated(view, place, timers)
-    )
-    updates: list[Move] = [UpdateTimers(outdated)] if outdated else []
-    return [*updates, *(Confirm(update(view, place.node)) for place in due)]
+    right = {place.id for place in places}
+    # To confirm a root updates it.
+    needed = (list(_updates(view, right, place.id, threshold))[:-1] for place in due)
+    updates = tuple(dict.fromkeys(chain.from_iterable(needed)))
+    return [
+        *([UpdateTimers(updates)] if updates else ()),
+        *(Confirm(update(view, place.node)) for place in due),
+    ]
 
 
 def reachable_timers(view: Dispute, places: Sequence[Place]) -> dict[bytes, int]:
@@ -275,16 +277,20 @@ def reachable_timers(view: Dispute, places: Sequence[Place]) -> dict[bytes, int]
     return timers
 
 
-def _is_outdated(view: Dispute, place: Place, timers: dict[bytes, int]) -> bool:
-    """Whether L1 counts less than it would after an update of this place. The timer of a terminal
-    is stored by the update of the refinement that claims it."""
-    claim = view.graph[place.id].claim
-    is_terminal = not place.node.depth
-    updated = [] if is_terminal else [place.id]
-    return any(
-        timers[node_id] > view.graph.effective_timer(node_id, view.now)
-        for node_id in (*updated, *((claim,) if claim else ()))
-    )
+def _updates(view: Dispute, right: set[bytes], node_id: bytes, wanted: int) -> Iterator[Update]:
+    """What has to be updated, children first, for L1 to store ``wanted`` for a node: no more, for
+    every update costs. The timer of a terminal is stored by that of the refinement that claims
+    it."""
+    graph = view.graph
+    wanted -= graph.local_timer(node_id, view.now)
+    for half in graph.halves.get(node_id, ()):
+        if graph.effective_timer(half, view.now) < wanted:
+            yield from _updates(view, right, half, wanted)
+    for finer in graph.refinements.get(node_id, ()):
+        if finer in right:
+            yield from _updates(view, right, finer, wanted)
+            return
+    yield update(view, graph[node_id].node)
 
 
 def update(view: Dispute, node: Node) -> Update:
