@@ -21,6 +21,7 @@ from contracts.l1 import L1
 from dispute.client import DisputeContract
 from dispute.discovery import discover
 from dispute.moves import Open
+from dispute.watch import Watcher
 from fpvm.keccak import keccak256
 from tests.axonum.test_cli import Result
 from tests.dispute.ground import key, node
@@ -96,14 +97,19 @@ def setup(tmp_path: Path, axonum: Axonum) -> Iterator[Setup]:
 
 
 class Miner:
-    """Mines all the time, as a real L1 does."""
+    """Mines now and then, beside the blocks that transactions get at once; without a pause from
+    when the last step is proved, so that T goes by."""
 
-    def __init__(self, url: str) -> None:
-        self._l1, self._stop = L1.connect(url), threading.Event()
+    def __init__(self, setup: Setup) -> None:
+        self._l1, self._stop = L1.connect(setup.url), threading.Event()
+        contract = discover(self._l1, bytes.fromhex(setup.contract[2:]))
+        self._watcher = Watcher(self._l1, contract)
         self._thread = threading.Thread(target=self._mine)
 
     def _mine(self) -> None:
-        while not self._stop.wait(0.03):
+        is_proved = False
+        while not self._stop.wait(0.02 if is_proved else 0.3):
+            is_proved = is_proved or bool(self._watcher.follow().provers)
             mine(self._l1)
 
     def __enter__(self) -> None:
@@ -138,7 +144,7 @@ def test_a_whole_dispute_between_processes(setup: Setup, axonum: Axonum) -> None
     command = [sys.executable, "-m", "axonum", "dispute", "play", *map(str, common)]
     lying = [*command, "--adversary", "liar", "--key-file", str(setup.key_file("liar"))]
     with (
-        Miner(setup.url),
+        Miner(setup),
         subprocess.Popen(lying, stdout=subprocess.PIPE, text=True, cwd=setup.folder) as liar,
     ):
         played = axonum("play", *common, "--key-file", setup.key_file("honest"))
