@@ -37,9 +37,10 @@ def honest(histories: Histories, origin: bytes, payee: bytes | None = None) -> S
 @dataclass(frozen=True, slots=True)
 class Lie:
     """Where histories begin to be false: at level i from position ``at[i]`` on, which is 1 to
-    2^height. 0 is nowhere: the history is true, if that of the level above is.
+    2^height, or 0, which is nowhere. Below a level that lies, only what refines the step where it
+    comes to be false does; the rest is true.
 
-    A history that is false though the one above it is true comes back to the truth at its end. Two
+    A history that is false though no level above it lies comes back to the truth at its end. Two
     lies with different seeds differ in all that is false.
     """
 
@@ -96,6 +97,8 @@ class FalseHistories:
         true = self._lie.at[level] or size + 1
         if path and not self._ends_true(origin, path):
             true = min(true, size)
+        elif any(self._lie.at[:level]):
+            true = size + 1
         return [truth.state(index) for index in range(true)]
 
     def _end(self, origin: bytes, path: tuple[int, ...]) -> bytes:
