@@ -42,6 +42,8 @@ MAX_WRITTEN = 16 * 1024
 MAX_COUNT = 1 << 24
 #: Segments of a table, and the bits of a step, that a Map may have.
 MAX_SEGMENTS, MAX_STEP = 1 << 16, 30
+#: What a Pool may divide by.
+MAX_DIVISOR = (1 << 16) - 1
 #: High half of the largest epsilon of a Norm, and one more.
 EPSILON_LIMIT = 1 << 29
 
@@ -149,6 +151,8 @@ def _faults_of_kind(task: Task) -> Iterator[str]:
             yield f"{weights} weights for each channel are too many"
     if isinstance(task, Pool) and task.height * task.width * task.channels > MAX_COUNT:
         yield "the picture is too large"
+    if isinstance(task, Pool) and task.divisor > MAX_DIVISOR:
+        yield f"divisor is {task.divisor}, not 0 to {MAX_DIVISOR}"
     if isinstance(task, Map) and DType(task.a_type).size > 1:
         if not 1 <= task.segments <= MAX_SEGMENTS:
             yield f"segments is {task.segments}, not 1 to {MAX_SEGMENTS}"
@@ -200,12 +204,12 @@ _WRITTEN: dict[type[Task], Callable[[Any], int]] = {
 
 # --- Cost -----------------------------------------------------------------------------------------
 
-#: Of every task: header, record, and the paths to both.
-COST_OF_TASK = 1 << 15
-#: Of every leaf that is written, and so hashed; and of one that is read.
-COST_OF_LEAF_WRITTEN, COST_OF_LEAF_READ = 1 << 14, 1 << 9
+#: Of every task: header, record, and the hashes above what it writes, up to the root.
+COST_OF_TASK = 1 << 16
+#: Of every leaf that is written, and so hashed; and of one that is read, with the path to it.
+COST_OF_LEAF_WRITTEN, COST_OF_LEAF_READ = 1 << 14, 80
 #: Of every row of a softmax or a norm: a reciprocal, a square root.
-COST_OF_ROW = 1 << 10
+COST_OF_ROW = 384
 
 
 def cost(task: Any) -> int:
@@ -223,26 +227,52 @@ def cost(task: Any) -> int:
 
 
 def _dot_work(task: Dot) -> int:
+    """What pixels see is read, once for each group; then come the products; and each channel is
+    looked up, its weights copied if they are not aligned."""
     taps = task.kernel_height * task.kernel_width
-    return task.pixels * task.channels * (64 + taps * (4 + task.group_size))
+    weights = taps * task.group_size
+    if task.group_size == task.channels_per_group == 1 and DType(task.b_type).size == 1:
+        seen = taps * (20 + task.channels)
+    else:
+        last_group = (task.first_channel + task.channels - 1) // task.channels_per_group
+        groups = last_group - task.first_channel // task.channels_per_group + 1
+        seen = taps * (4 + groups * (16 + task.group_size))
+    outputs = task.channels * (32 + weights)
+    return task.pixels * (64 + seen + outputs) + task.channels * (32 + weights // 2)
 
 
 def _pool_work(task: Pool) -> int:
     taps = task.kernel_height * task.kernel_width
-    return task.pixels * task.channels * (64 + 8 * taps)
+    return task.pixels * (20 * taps + task.channels * (28 + 3 * taps))
+
+
+def _row_length(sizes: tuple[int, ...]) -> int:
+    """Of the numbers that are dealt with in a row: the last dimension with more than one place."""
+    return next((size for size in reversed(sizes) if size > 1), 1)
+
+
+def _binary_work(task: Binary) -> int:
+    length = _row_length((task.count, task.size_2, task.size_3, task.size_4))
+    return 24 * task.count + 64 * (task.count // length + 2)
+
+
+def _copy_work(task: Copy) -> int:
+    sizes = (task.count, task.size_2, task.size_3, task.size_4, task.size_5)
+    numbers = written_size(task) // task.size
+    return 6 * numbers + 48 * (numbers // _row_length(sizes))
 
 
 _WORK: dict[type[Task], Callable[[Any], int]] = {
     Dot: _dot_work,
-    Map: lambda task: 24 * task.count,
-    Binary: lambda task: 32 * task.count,
-    Softmax: lambda task: task.rows * (COST_OF_ROW + 96 * task.length),
-    Norm: lambda task: task.rows * (COST_OF_ROW + 64 * task.length),
-    Quantise: lambda task: task.rows * (64 + 16 * task.length),
+    Map: lambda task: 256 + 24 * task.count,
+    Binary: _binary_work,
+    Softmax: lambda task: task.rows * (COST_OF_ROW + 32 * task.length),
+    Norm: lambda task: task.rows * (COST_OF_ROW + 32 * task.length),
+    Quantise: lambda task: task.rows * (64 + 10 * task.length),
     Pool: _pool_work,
     Reduce: lambda task: task.rows * (64 + 16 * task.length),
-    Copy: lambda task: 12 * written_size(task),
-    Gather: lambda task: task.count * (64 + 32 * task.length),
-    Rotate: lambda task: task.rows * (64 + 32 * task.length),
+    Copy: _copy_work,
+    Gather: lambda task: task.count * (64 + 16 * task.length),
+    Rotate: lambda task: task.rows * (64 + 12 * task.length),
     Choose: lambda task: task.out_size,
 }
