@@ -52,6 +52,11 @@ C_COMMON = (
     *("cc", "-std=c23", "-Wall", "-Wextra", "-Werror", "-O2", "-g0"),
     *("-fno-sanitize=all", "-fomit-frame-pointer"),
 )
+#: Code that brings all it needs, and lies where the linker puts it.
+C_FREESTANDING = (
+    *("-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
+    *("-fno-pic", "-fno-PIE", "-mno-abicalls", "-mno-gpopt"),
+)
 C_MIPS32 = ("-mcpu=mips32", "-msoft-float")
 #: A build id is random or a hash of paths, depending on the linker.
 C_LINK = ("-static", "-Wl,--build-id=none", "-o", OUTPUT)
@@ -65,14 +70,43 @@ KERNEL = Recipe(
         *C_COMMON,
         *("-target", "mips-freestanding-eabi"),
         *C_MIPS32,
-        *("-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
-        *("-fno-pic", "-fno-PIE", "-mno-abicalls", "-mno-gpopt"),
+        *C_FREESTANDING,
         *("-nostdlib", "-Wl,--no-gc-sections", "-Wl,-z,max-page-size=4096"),
         # The linker script names the entry, too, but zig gives the linker a default of its own.
         *("-Wl,-e,start", "-T", "kernel.ld"),
         *C_LINK,
     ),
     units=("*.S", "*.c"),
+)
+
+MLRUN = "programs/mlrun"
+MLRUN_GUEST = Recipe(
+    name="mlrun",
+    tool="zig",
+    folder=MLRUN,
+    inputs=("**/*.h",),
+    arguments=(
+        *C_COMMON,
+        *("-target", "mips-freestanding-eabi"),
+        *C_MIPS32,
+        *C_FREESTANDING,
+        *("-nostdlib", "-Wl,-z,max-page-size=4096", "-Wl,-e,start"),
+        *C_LINK,
+    ),
+    units=("*.c", "vm/*.c", "vm/*.S"),
+)
+#: Its kernels, without the VM, as a library.
+MLRUN_NATIVE = Recipe(
+    name="mlrun",
+    tool="zig",
+    folder=MLRUN,
+    inputs=("*.h",),
+    arguments=(
+        *C_COMMON,
+        *("-target", f"{platform.machine()}-linux-gnu"),
+        *("-shared", "-fPIC", "-Wl,--build-id=none", "-o", OUTPUT),
+    ),
+    units=("*.c", "native/*.c"),
 )
 
 
@@ -110,8 +144,10 @@ def _recipes(go: dict[str, str], c: tuple[str, ...]) -> dict[str, Recipe]:
 
 
 #: For the VM.
-GUESTS: dict[str, Recipe] = {"kernel": KERNEL} | _recipes(
+GUESTS: dict[str, Recipe] = {"kernel": KERNEL, "mlrun": MLRUN_GUEST} | _recipes(
     {"GOARCH": "mips", "GOMIPS": "softfloat"}, ("-target", "mips-linux-musleabi", *C_MIPS32)
 )
 #: For this machine, to compare with; the kernel has no such build.
-NATIVE: dict[str, Recipe] = _recipes({}, ("-target", f"{platform.machine()}-linux-musl"))
+NATIVE: dict[str, Recipe] = {"mlrun": MLRUN_NATIVE} | _recipes(
+    {}, ("-target", f"{platform.machine()}-linux-musl")
+)

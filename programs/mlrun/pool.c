@@ -1,0 +1,74 @@
+/* Maximum and mean over windows: mlvm/spec.py, pool. */
+#include "checks.h"
+#include "kernels.h"
+#include "leaves.h"
+#include "output.h"
+#include "picture.h"
+
+static struct tap taps[MAX_TAPS];
+/* By channel: the largest number, or the sum, of what the window sees. */
+static int32_t highest[MAX_WRITTEN];
+static int64_t sums[MAX_WRITTEN];
+
+static uint32_t locate_taps(const struct pool *task, uint32_t pixel)
+{
+    struct picture picture = {
+        .a = task->a,
+        .a_stride = task->channels * size_of(task->a_type),
+        .height = task->height,
+        .width = task->width,
+        .kernel_height = task->kernel_height,
+        .kernel_width = task->kernel_width,
+        .stride_y = task->stride_y,
+        .stride_x = task->stride_x,
+        .dilation_y = 1,
+        .dilation_x = 1,
+        .pad_top = task->pad_top,
+        .pad_left = task->pad_left,
+        .out_width = task->out_width,
+    };
+    return locate(&picture, pixel, taps);
+}
+
+static void look(const struct pool *task)
+{
+    static int32_t row[MAX_WRITTEN];
+    const struct tap *end = taps + task->kernel_height * task->kernel_width;
+    for (uint32_t i = 0; i < task->channels; i++)
+        highest[i] = INT32_MIN, sums[i] = 0;
+    for (const struct tap *tap = taps; tap != end; tap++) {
+        if (!tap->is_inside)
+            continue;
+        numbers(row, &arena, tap->offset, task->a_type, task->channels);
+        for (uint32_t i = 0; task->is_mean && i < task->channels; i++)
+            sums[i] += row[i];
+        for (uint32_t i = 0; !task->is_mean && i < task->channels; i++)
+            highest[i] = row[i] > highest[i] ? row[i] : highest[i];
+    }
+}
+
+/* What the window makes of a channel, `seen` numbers of which are inside of the picture. */
+static int64_t pooled(const struct pool *task, uint32_t channel, uint32_t seen)
+{
+    if (!task->is_mean)
+        return seen ? (int64_t)highest[channel] - task->a_zero : 0;
+    int64_t total = sums[channel] - (int64_t)seen * task->a_zero;
+    uint32_t divisor = task->divisor ? task->divisor : seen ? seen : 1;
+    return floored(shifted(total, shift_of(-12)), divisor);
+}
+
+void pool(const void *record, uint8_t *out)
+{
+    const struct pool *task = record;
+    struct output output = output_within(out, task->out_type, task->out_zero, task->out_lowest,
+                                         task->out_highest);
+    struct shift shift = shift_of(task->shift);
+    for (uint32_t i = 0; i < task->pixels; i++) {
+        uint32_t seen = locate_taps(task, task->first_pixel + i);
+        look(task);
+        for (uint32_t channel = 0; channel < task->channels; channel++) {
+            int64_t number = pooled(task, channel, seen);
+            put(&output, requantised(number, task->multiplier, shift));
+        }
+    }
+}
