@@ -18,6 +18,7 @@ import typer
 from axonum import INTERRUPTED
 from axonum.dispute import dispute
 from axonum.levels import LEVELS, Levels, heights
+from axonum.model import model
 from axonum.output import REFUTED, Json
 from axonum.session import UsageError, explain, printable
 from axonum.vm import vm
@@ -35,6 +36,7 @@ NOBODY_READS = 141
 app = typer.Typer(add_completion=False)
 app.add_typer(vm, name="vm")
 app.add_typer(dispute, name="dispute")
+app.add_typer(model, name="model")
 
 
 @app.command()

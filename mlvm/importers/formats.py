@@ -37,8 +37,15 @@ class Format:
         return (np.asarray(integers, np.float64) - self.zero) * self.scale
 
     def nearest(self, x: Array) -> NDArray[np.float32]:
-        """Real numbers as near as the format has them."""
-        return self.real(self.integers(x)).astype(np.float32)
+        """Real numbers as near as the format has them, but for the last bits of a float32."""
+        if self.dtype is DType.I32:
+            return self.real(self.integers(x)).astype(np.float32)
+        found = np.multiply(x, np.float32(1 / self.scale), dtype=np.float32)
+        np.rint(found, out=found)
+        low, high = self.dtype.lowest - self.zero, self.dtype.highest - self.zero
+        np.clip(found, low, high, out=found)
+        found *= np.float32(self.scale)
+        return found
 
     @property
     def description(self) -> dict[str, object]:

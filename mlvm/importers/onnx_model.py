@@ -71,18 +71,29 @@ def import_onnx(
     """
     begun = time.perf_counter()
     graph = read(path, dimensions)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    source = {"source": {"file": path.name, "sha256": digest}, **(about or {})}
+    found = import_graph(path.stem, graph, samples, budget, source)
+    return replace(found, seconds=time.perf_counter() - begun)
+
+
+def import_graph(
+    name: str,
+    graph: FloatGraph,
+    samples: Mapping[str, Array],
+    budget: float = DEFAULT_BUDGET,
+    about: Mapping[str, Any] | None = None,
+) -> Imported:
+    """The same of a graph that has been read."""
+    begun = time.perf_counter()
     cases = list(batches(_fitting(graph, samples)))
     plain_graph, shapes = boiled_down(graph, cases[0])
     chosen = choose(plain_graph, shapes, cases, budget)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    source = {"source": {"file": path.name, "sha256": digest}, **(about or {})}
     try:
-        integers = lowered(path.stem, chosen.scheme, chosen.reach)
-        model = plan(integers, source)
+        model = plan(lowered(name, chosen.scheme, chosen.reach), dict(about or {}))
     except GraphError as error:
         raise ModelError(str(error)) from None
-    seconds = time.perf_counter() - begun
-    return Imported(model, _rows(chosen, shapes), chosen.error, seconds)
+    return Imported(model, _rows(chosen, shapes), chosen.error, time.perf_counter() - begun)
 
 
 def boiled_down(graph: FloatGraph, sample: Values) -> tuple[FloatGraph, dict[str, tuple[int, ...]]]:

@@ -26,9 +26,11 @@ among its node's attributes:
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mlvm.importers.graph import Array, FloatGraph, Node, Values
 from mlvm.importers.operators import compute as compute_onnx
@@ -94,16 +96,20 @@ def _picture(node: Node, op: str, x: Array, *more: Array, **attributes: Any) -> 
 
 
 def _convolve(node: Node, x: Array, w: Array, b: Array) -> Array:
-    if (
-        w.shape[1:3] == (1, 1)
-        and node.attributes["groups"] == 1
-        and not any(node.attributes["pads"])
-    ):
-        down, right = node.attributes["strides"]
-        found: Array = x[:, ::down, ::right] @ w[:, 0, 0].T + b
-        return found
-    attributes = {"group": node.attributes["groups"], "dilations": node.attributes["dilations"]}
-    return _picture(node, "Conv", x, w.transpose(0, 3, 1, 2), b, **attributes)
+    """By one matrix product, of all windows; in groups as ONNX's."""
+    at = node.attributes
+    if at["groups"] != 1:
+        attributes = {"group": at["groups"], "dilations": at["dilations"]}
+        return _picture(node, "Conv", x, w.transpose(0, 3, 1, 2), b, **attributes)
+    (down, right), (top, left, bottom, after) = at["strides"], at["pads"]
+    reach = [d * (k - 1) + 1 for d, k in zip(at["dilations"], w.shape[1:3], strict=True)]
+    padded = np.pad(x[0], ((top, bottom), (left, after), (0, 0))) if any(at["pads"]) else x[0]
+    seen = sliding_window_view(padded, reach, (0, 1))[
+        ::down, ::right, :, :: at["dilations"][0], :: at["dilations"][1]
+    ]
+    rows = seen.transpose(0, 1, 3, 4, 2).reshape(-1, prod(w.shape[1:]))
+    found: Array = rows @ w.reshape(len(w), -1).T + b
+    return found.reshape(1, *seen.shape[:2], len(w))
 
 
 def _pool(node: Node, x: Array) -> Array:

@@ -24,8 +24,9 @@ from mlvm.tasks import DType
 
 #: This part of what is left gets 16 bits at a time.
 STEP = 0.15
-#: So many samples measure a scheme.
-MEASURED = 12
+#: So many samples measure a scheme: as many as make so many products, but some.
+MEASURED_MACS = 4_000_000_000
+MIN_MEASURED, MAX_MEASURED = 3, 12
 #: What 16 bits cost that no product reads, beside those that all products read.
 IDLE = 0.05
 
@@ -165,7 +166,9 @@ def choose(
     """
     classes = Classes(graph)
     search = Search(graph, classes, calibrated(graph, classes, samples), shapes)
-    measured = samples[:: max(1, len(samples) // MEASURED)][:MEASURED]
+    cost = max(1, sum(macs(graph, node, shapes) for node in graph.nodes))
+    count = max(MIN_MEASURED, min(MEASURED_MACS // cost, MAX_MEASURED))
+    measured = samples[:: max(1, len(samples) // count)][:count]
     expected = [plain.run(graph, sample) for sample in measured]
     reach = {name: (seen.low, seen.high) for name, seen in search.seen.items()}
     judged = [_judged(graph, name) for name in graph.outputs]

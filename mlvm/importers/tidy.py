@@ -321,24 +321,42 @@ def _into_convolve(sheet: Sheet, node: Node) -> list[Node] | None:
 
 
 def _before_convolve(sheet: Sheet, node: Node) -> list[Node] | None:
-    """The same before a Convolve that pads nothing."""
+    """The same before a Convolve that pads nothing; if a number is the same for all of x, moves
+    may lie in between."""
     if node.op != "Convolve":
         return None
-    change = sheet.only(node.inputs[0], "Add", "Sub", "Mul")
+    path: list[Node] = []
+    move = sheet.only(node.inputs[0], "Reshape", "Transpose")
+    while move:
+        path.insert(0, move)
+        move = sheet.only(move.inputs[0], "Reshape", "Transpose")
+    change = sheet.only(path[0].inputs[0] if path else node.inputs[0], "Add", "Sub", "Mul")
     affine = _affine(sheet, change) if change else None
     if not affine:
         return None
     x, factor, shift = affine
-    if shift.any() and any(node.attributes["pads"]):
+    if (shift.any() and any(node.attributes["pads"])) or (path and not _is_same(factor, shift)):
         return None
     w, b = (sheet.constants[name] for name in node.inputs[1:])
     groups, group = node.attributes["groups"], w.shape[-1]
+    if path:
+        factor, shift = (np.full(groups * group, vector[0]) for vector in (factor, shift))
     per_out = np.repeat(np.arange(groups), len(w) // groups)
     parts = (vector.reshape(groups, group)[per_out] for vector in (factor, shift))
     by_weight, shifts = (part[:, None, None, :] for part in parts)
     weights = sheet.constant(node.inputs[1], w * by_weight)
     bias = sheet.constant(node.inputs[2], b + (w * shifts).sum((1, 2, 3)))
-    return [_changed(node, (x, weights, bias), node.output)]
+    nodes = []
+    for move in path:
+        out = sheet.fresh(move.output, sheet.shapes[move.output])
+        nodes.append(_changed(move, (x,), out))
+        x = out
+    return [*nodes, _changed(node, (x, weights, bias), node.output)]
+
+
+def _is_same(*vectors: Array) -> bool:
+    """Whether each has one number only, however often."""
+    return all((vector == vector[0]).all() for vector in vectors)
 
 
 def _affine_function(sheet: Sheet, node: Node) -> list[Node] | None:

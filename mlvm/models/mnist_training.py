@@ -22,7 +22,7 @@ Step = tuple[Array, Callable[[Array], Array]]
 
 SEED = 1
 BATCH = 64
-EPOCHS = {"mlp": 20, "cnn": 8}
+EPOCHS = {"mlp": 20, "cnn": 5}
 RATE = 2e-3
 
 
