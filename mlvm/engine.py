@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from mlvm import exact, products
+from fpvm.jit import PURE
+from mlvm import compiled, exact, products
 from mlvm.effects import INVALID_INPUT, OutputState, finished
 from mlvm.groups import Group, grouped
 from mlvm.memory import Memory
@@ -21,6 +22,9 @@ from mlvm.tasks import Dot, Input, Nothing, Output, Task
 from mlvm.threads import Threads
 from mlvm.trees import ByteArray
 
+#: What can be switched off: fast paths of products, and compiled kernels of everything else.
+COMPILED = "compiled"
+PATHS = products.PATHS | {COMPILED}
 #: Called after a task with its number and the bytes of the arena that it has changed.
 Observer = Callable[[int, int, int], object]
 
@@ -31,7 +35,7 @@ class Options:
     None of this changes a bit."""
 
     threads: int | None = None
-    paths: frozenset[str] = products.PATHS
+    paths: frozenset[str] = PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,23 @@ class Kernels:
     def __init__(self, memory: Memory, options: Options | None = None) -> None:
         options = options or Options()
         self._memory = memory
-        self._products = products.Products(memory, Threads(options.threads), options.paths)
+        self._threads = Threads(options.threads)
+        self._paths = frozenset() if PURE else options.paths
+        self._products = products.Products(memory, self._threads, self._paths)
 
     def compute(self, task: Task) -> ByteArray:
         """What a task writes that is valid, but for its size."""
-        found = self._products.dot(task) if isinstance(task, Dot) else None
+        found = self._fast(task)
         return exact.KERNELS[type(task)](task, self._memory) if found is None else found
+
+    def _fast(self, task: Task) -> ByteArray | None:
+        """The same on a fast path, if there is one for this task."""
+        if isinstance(task, Dot):
+            return self._products.dot(task)
+        kernel = compiled.KERNELS.get(type(task))
+        if kernel is None or COMPILED not in self._paths:
+            return None
+        return kernel(task, self._memory, self._threads)
 
 
 class Engine:

@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlvm.compiled import limits, stored
 from mlvm.exact import exponents, groups
-from mlvm.kernels import dot as compiled
+from mlvm.kernels import dot as kernels
+from mlvm.kernels import pictures
 from mlvm.memory import LONG, STORED, Array, Memory
+from mlvm.pictures import taps
 from mlvm.tasks import Dot, DType, Source
 from mlvm.threads import Threads
 from mlvm.trees import ByteArray
@@ -38,7 +41,7 @@ MOST_TAPS = 256
 MOST_GROUPS = 32
 
 #: What can be switched off.
-FLOAT32, FLOAT64, DEPTHWISE, ROWS = "float32", "float64", "depthwise", "rows"
+FLOAT32, FLOAT64, DEPTHWISE, ROWS = "float32", "float64", "depthwise", "few rows"
 PATHS = frozenset((FLOAT32, FLOAT64, DEPTHWISE, ROWS))
 
 
@@ -103,27 +106,27 @@ class Products:
 
     def _picture(self, task: Dot) -> Array | None:
         """Pixels × channels; None unless it has 8 or 16 bits and all of it is inside."""
-        stored = STORED[DType(task.a_type)]
-        is_regular = stored.itemsize <= 2 and -(1 << 15) <= task.pad_value < 1 << 15
+        kind = STORED[DType(task.a_type)]
+        is_regular = kind.itemsize <= 2 and -(1 << 15) <= task.pad_value < 1 << 15
         last = (task.first_channel + task.channels - 1) // task.channels_per_group
         shape = (task.height * task.width, (last + 1) * task.group_size)
-        strides = (task.a_stride, stored.itemsize)
-        view = self._memory.view(task.a_source, task.a, stored, strides, shape)
+        strides = (task.a_stride, kind.itemsize)
+        view = self._memory.view(task.a_source, task.a, kind, strides, shape)
         return view if is_regular else None
 
     def _matrix(self, task: Dot, channels: slice, dtype: type[np.floating[Any]]) -> _Matrix | None:
         """Weights of some channels of a tile."""
-        stored = STORED[DType(task.b_type)]
-        if stored.itemsize > 2:
+        kind = STORED[DType(task.b_type)]
+        if kind.itemsize > 2:
             return None
         length = task.kernel_height * task.kernel_width * task.group_size
         first, count = task.first_channel + channels.start, channels.stop - channels.start
-        key = (task.b + first * task.b_stride, task.b_stride, count, length, stored, dtype)
+        key = (task.b + first * task.b_stride, task.b_stride, count, length, kind, dtype)
         if task.b_source == Source.BLOB and key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        strides, shape = (task.b_stride, stored.itemsize), (count, length)
-        view = self._memory.view(task.b_source, key[0], stored, strides, shape)
+        strides, shape = (task.b_stride, kind.itemsize), (count, length)
+        view = self._memory.view(task.b_source, key[0], kind, strides, shape)
         if view is None:
             return None
         matrix = _matrix_of(view, dtype)
@@ -144,10 +147,10 @@ class Products:
         """A product with few rows: weights of 8 bits straight from the blob."""
         if not _is_matrix(task) or task.pixels > FEW_ROWS or task.b_source != Source.BLOB:
             return False
-        stored = STORED[DType(task.b_type)]
+        kind = STORED[DType(task.b_type)]
         at = task.b + task.first_channel * task.b_stride
         shape = (task.channels, task.group_size)
-        inside = self._memory.view(Source.BLOB, at, stored, (task.b_stride, 1), shape)
+        inside = self._memory.view(Source.BLOB, at, kind, (task.b_stride, 1), shape)
         if task.b_type != DType.I8 or inside is None:
             return False
         rows = picture[task.first_pixel : task.first_pixel + task.pixels, : task.group_size]
@@ -158,7 +161,7 @@ class Products:
         def some(part: slice) -> None:
             found = np.empty((task.pixels, part.stop - part.start), np.int64)
             first = at + part.start * task.b_stride
-            compiled.products(a, weights, first, task.b_stride, found)
+            kernels.products(a, weights, first, task.b_stride, found)
             totals[0, :, part] = found
 
         self._threads.over(task.channels, task.pixels * task.group_size, some)
@@ -169,19 +172,19 @@ class Products:
         """One input channel for each output channel: sums of 32 bits."""
         if task.group_size != 1 or task.channels_per_group != 1 or task.channels < 2:
             return False
-        stored, first = STORED[DType(task.b_type)], task.first_channel
+        kind, first = STORED[DType(task.b_type)], task.first_channel
         count = task.kernel_height * task.kernel_width
-        strides, shape = (stored.itemsize, task.b_stride), (count, task.channels)
+        strides, shape = (kind.itemsize, task.b_stride), (count, task.channels)
         at = task.b + first * task.b_stride
-        view = self._memory.view(task.b_source, at, stored, strides, shape)
-        if view is None or stored.itemsize > 1 or count > MOST_TAPS:
+        view = self._memory.view(task.b_source, at, kind, strides, shape)
+        if view is None or kind.itemsize > 1 or count > MOST_TAPS:
             return False
-        channels = _with_pads(picture[:, first : first + task.channels], task.pad_value)
+        channels = _with_pads(picture[:, first : first + task.channels], task.pad_value, np.int16)
         weights, places = np.ascontiguousarray(view, np.int32), taps(task)
 
         def some(part: slice) -> None:
             totals = np.empty((part.stop - part.start, task.channels), np.int32)
-            compiled.depthwise(channels, places[part], weights, totals)
+            kernels.depthwise(channels, places[part], weights, totals)
             sums.finish_here(totals[np.newaxis], [1], (0, len(totals)), (part.start, 0))
 
         self._threads.over(task.pixels, task.channels * places.shape[1], some)
@@ -199,9 +202,36 @@ class Products:
             assert chosen is not None
             first = group * task.group_size
             numbers = picture[:, first : first + task.group_size]
-            for pixel, rows in _unfolded(task, numbers, channels.stop - channels.start):
-                sums.finish(*chosen.sums(rows), (pixel, channels.start))
+            for pixel, halves in self._unfolded(task, numbers, chosen):
+                sums.finish(chosen.sums(halves), chosen.factors, (pixel, channels.start))
         return True
+
+    def _unfolded(
+        self, task: Dot, numbers: Array, chosen: _Blas
+    ) -> Iterator[tuple[int, list[Array]]]:
+        """What each pixel of a tile sees, one row for each; some pixels at a time, and the first of
+        them."""
+        columns, length = chosen.weights.shape
+        step = max(1, BLOCK // max(length, columns))
+        if _is_matrix(task):
+            rows = numbers[task.first_pixel : task.first_pixel + task.pixels].astype(np.int16)
+            for start in range(0, task.pixels, step):
+                yield start, chosen.halves(rows[start : start + step])
+            return
+        halves = chosen.halves(_with_pads(numbers, task.pad_value, np.int16))
+        places = taps(task)
+        for start in range(0, task.pixels, step):
+            part = places[start : start + step]
+            yield start, [self._unfold(half, part) for half in halves]
+
+    def _unfold(self, picture: Array, places: NDArray[np.int32]) -> Array:
+        out = np.empty((len(places), places.shape[1] * picture.shape[1]), picture.dtype)
+        self._threads.over(
+            len(places),
+            out.shape[1],
+            lambda part: pictures.unfold(picture, places[part], out[part]),
+        )
+        return out
 
     def _plan(self, task: Dot, channels: slice) -> _Blas | None:
         """How BLAS is exact for a group: with 32 bits in a few parts, or with 64."""
@@ -227,23 +257,32 @@ class _Blas:
     cuts: list[int]
     is_split: bool
 
-    def sums(self, rows: Array) -> tuple[NDArray[Any], list[int]]:
-        """Parts × rows × columns, and what each part is to be multiplied by."""
+    @property
+    def factors(self) -> list[int]:
+        """What the parts of a sum are to be multiplied by."""
         count = len(self.cuts) - 1
-        halves = 2 if self.is_split else 1
-        shape = (halves * count, len(rows), len(self.weights))
+        return [256] * count + [1] * count if self.is_split else [1] * count
+
+    def halves(self, picture: Array) -> list[Array]:
+        """The picture as it is multiplied: the high bytes of all numbers, and the low ones."""
+        if not self.is_split:
+            return [picture.astype(self.weights.dtype)]
+        return [
+            (picture >> 8).astype(self.weights.dtype),
+            (picture & 255).astype(self.weights.dtype),
+        ]
+
+    def sums(self, halves: list[Array]) -> NDArray[Any]:
+        """Parts × rows × columns."""
+        count = len(self.cuts) - 1
+        shape = (len(halves) * count, len(halves[0]), len(self.weights))
         parts = np.empty(shape, self.weights.dtype)
-        for half in range(halves):
-            numbers = rows
-            if self.is_split:
-                numbers = rows.astype(np.int16)
-                numbers = numbers & 255 if half else numbers >> 8
-            numbers = np.ascontiguousarray(numbers, self.weights.dtype)
+        for index, rows in enumerate(halves):
             for place in range(count):
                 part = slice(self.cuts[place], self.cuts[place + 1])
-                out = parts[half * count + place]
-                np.matmul(numbers[:, part], self.weights[:, part].T, out=out)
-        return parts, ([256] * count + [1] * count if self.is_split else [1] * count)
+                out = parts[index * count + place]
+                np.matmul(rows[:, part], self.weights[:, part].T, out=out)
+        return parts
 
 
 def _size_of(task: Dot) -> int:
@@ -263,39 +302,11 @@ def _is_matrix(task: Dot) -> bool:
     )
 
 
-def taps(task: Dot) -> NDArray[np.int32]:
-    """Which pixel of the picture each output pixel sees at each place of the kernel; behind the
-    last, there is one pixel for all that is outside."""
-    pixels = np.arange(task.first_pixel, task.first_pixel + task.pixels)
-    ky, kx = np.divmod(np.arange(task.kernel_height * task.kernel_width), task.kernel_width)
-    y = (pixels // task.out_width * task.stride_y - task.pad_top)[:, np.newaxis]
-    x = (pixels % task.out_width * task.stride_x - task.pad_left)[:, np.newaxis]
-    y, x = y + ky * task.dilation_y, x + kx * task.dilation_x
-    inside = (y >= 0) & (y < task.height) & (x >= 0) & (x < task.width)
-    return np.where(inside, y * task.width + x, task.height * task.width).astype(np.int32)
-
-
-def _with_pads(numbers: Array, pad_value: int) -> Array:
+def _with_pads(numbers: Array, pad_value: int, dtype: type[np.number[Any]]) -> Array:
     """A picture and, behind it, one pixel that stands for all outside."""
-    framed = np.empty((len(numbers) + 1, numbers.shape[1]), np.int16)
+    framed = np.empty((len(numbers) + 1, numbers.shape[1]), dtype)
     framed[:-1], framed[-1] = numbers, pad_value
     return framed
-
-
-def _unfolded(task: Dot, numbers: Array, columns: int) -> Iterator[tuple[int, Array]]:
-    """What each pixel of a tile sees, one row for each; some pixels at a time, and the first of
-    them."""
-    length = task.kernel_height * task.kernel_width * numbers.shape[1]
-    step = max(1, BLOCK // max(length, columns))
-    is_matrix = _is_matrix(task)
-    places = None if is_matrix else taps(task)
-    framed = numbers if is_matrix else _with_pads(numbers, task.pad_value)
-    for start in range(0, task.pixels, step):
-        stop = min(start + step, task.pixels)
-        if places is None:
-            yield start, numbers[task.first_pixel + start : task.first_pixel + stop]
-        else:
-            yield start, framed[places[start:stop]].reshape(stop - start, -1)
 
 
 class _Sums:
@@ -316,11 +327,7 @@ class _Sums:
             at = task.b + task.first_channel * task.b_stride - 4
             found = exponents(memory, task.b_source, at, task.b_stride, task.channels)
             self._column_shifts -= found
-        kind = DType(task.out_type)
-        # The limits of the type come last, so they may be applied to the others.
-        lowest = min(max(task.out_lowest, kind.lowest), kind.highest)
-        highest = min(max(task.out_highest, kind.lowest), kind.highest)
-        self._limits = np.array([task.out_zero, lowest, highest], np.int64)
+        self._limits = np.array([task.out_zero, *limits(task)], np.int64)
 
     def finish(self, parts: NDArray[Any], factors: list[int], at: tuple[int, int]) -> None:
         """Sums in parts, parts × rows × columns, that belong to the outputs from row and column
@@ -336,7 +343,7 @@ class _Sums:
         self, parts: NDArray[Any], factors: list[int], rows: tuple[int, int], at: tuple[int, int]
     ) -> None:
         """Some of these rows, by this thread."""
-        compiled.finish(
+        kernels.finish(
             parts,
             np.array(factors, np.int64),
             self._bias,
@@ -349,5 +356,4 @@ class _Sums:
         )
 
     def packed(self) -> ByteArray:
-        stored = STORED[DType(self._task.out_type)]
-        return np.frombuffer(self._out.astype(stored).tobytes(), np.uint8)
+        return stored(self._out, self._task.out_type)

@@ -133,7 +133,9 @@ class ByteTree:
 
 
 def _whole_leaves(data: Data) -> ByteArray:
-    """``data`` as an array, with zeros up to the end of its last leaf."""
+    """``data`` as an array, with zeros up to the end of its last leaf. It can be written, though
+    nobody does: kernels are compiled for such arrays only."""
     array = np.frombuffer(data, np.uint8)
-    rest = -len(array) % LEAF_SIZE
-    return np.concatenate([array, np.zeros(rest, np.uint8)]) if rest else array
+    if array.flags.writeable and not len(array) % LEAF_SIZE:
+        return array
+    return np.concatenate([array, np.zeros(-len(array) % LEAF_SIZE, np.uint8)])

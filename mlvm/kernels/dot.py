@@ -7,21 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpvm.jit import inlined, kernel
+from fpvm.jit import kernel
+from mlvm.kernels.arithmetic import Int, Long, limited, shifted
 
-Long = NDArray[np.int64]
-Int = NDArray[np.int32]
 #: Products of 16 and 8 bits that may be summed in 32 bits.
 CHUNK = 256
-
-
-@inlined
-def shifted(number: Any, shift: Any) -> Any:
-    """number / 2^shift, rounded, as :func:`mlvm.spec.shifted`."""
-    shift = min(max(shift, -63), 63)
-    if shift <= 0:
-        return number << -shift
-    return (number + (np.int64(1) << (shift - 1))) >> shift
 
 
 @kernel
@@ -50,7 +40,7 @@ def finish(
                 total += np.int64(parts[part, row, index]) * factors[part]
             shift = row_shifts[first_row + row] + column_shifts[column]
             number = shifted(total * multipliers[column], shift) + zero
-            out[first_row + row, column] = max(lowest, min(number, highest))
+            out[first_row + row, column] = limited(number, lowest, highest)
 
 
 @kernel

@@ -72,12 +72,11 @@ def _hash_wide(source: Words, at: Indices, out: Words, to: Indices, size: int, t
         _hash_group((a, b, c, d), source, at, out, to, first, size, tag, WIDE)
 
 
-@kernel
-def _hash_narrow(source: Words, at: Indices, out: Words, to: Indices, size: int, tag: int) -> None:
-    a, b = np.empty((25, 1), np.uint64), np.empty((25, 1), np.uint64)
-    c, d = np.empty((5, 1), np.uint64), np.empty((5, 1), np.uint64)
-    for first in range(at.shape[0]):
-        _hash_group((a, b, c, d), source, at, out, to, first, size, tag, 1)
+def hash_pure(source: Words, at: Indices, out: Words, to: Indices, size: int, tag: int) -> None:
+    """As :data:`hash_messages`, one library call for each: for a few, and the tests' oracle."""
+    for start, end in zip(at.tolist(), to.tolist(), strict=True):
+        digest = keccak256(bytes([tag]) + source[start : start + size].tobytes())
+        out[end : end + NODE_WORDS] = np.frombuffer(digest, np.uint64)
 
 
 def _hash_compiled(
@@ -87,15 +86,7 @@ def _hash_compiled(
     wide = at.shape[0] if rest >= WORTH_WIDE else at.shape[0] - rest
     if wide:
         _hash_wide(source, at[:wide], out, to[:wide], size, tag)
-    if wide < at.shape[0]:
-        _hash_narrow(source, at[wide:], out, to[wide:], size, tag)
-
-
-def hash_pure(source: Words, at: Indices, out: Words, to: Indices, size: int, tag: int) -> None:
-    """As :data:`hash_messages`, one library call for each: the fallback, and the tests' oracle."""
-    for start, end in zip(at.tolist(), to.tolist(), strict=True):
-        digest = keccak256(bytes([tag]) + source[start : start + size].tobytes())
-        out[end : end + NODE_WORDS] = np.frombuffer(digest, np.uint64)
+    hash_pure(source, at[wide:], out, to[wide:], size, tag)
 
 
 hash_messages = hash_pure if PURE else _hash_compiled

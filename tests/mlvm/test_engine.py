@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlvm import exact
-from mlvm.engine import Kernels, Options
+from mlvm.engine import PATHS, Kernels, Options
 from mlvm.memory import Memory
-from mlvm.products import PATHS
+from mlvm.products import PATHS as PRODUCTS
 from mlvm.spec import KERNELS, Operands
 from mlvm.tasks import NONE, Dot
 from mlvm.tiles import sized
@@ -127,10 +127,10 @@ def test_fast_paths_are_used():
     @given(dots(), st.integers(0, 50))
     def look(task, seed):
         for size in (1, 3):
-            for paths in combinations(sorted(PATHS), size):
+            for paths in combinations(sorted(PRODUCTS), size):
                 kernels = Kernels(extreme_memory(seed), Options(1, frozenset(paths)))
                 if size == 1 and kernels._products.dot(task) is not None:
                     taken.add(paths[0])
 
     look()
-    assert taken == PATHS
+    assert taken == PRODUCTS

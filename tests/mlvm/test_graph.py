@@ -5,14 +5,13 @@ import pytest
 
 from mlvm import effects
 from mlvm.checks import is_valid
-from mlvm.engine import Engine, Options
+from mlvm.engine import PATHS, Engine, Options
 from mlvm.groups import grouped
 from mlvm.histories import Inference
 from mlvm.ir import Graph, GraphError, Result, Table, fixed
 from mlvm.memory import STORED
 from mlvm.model import Model
 from mlvm.plan import plan
-from mlvm.products import PATHS
 from mlvm.reach import reaches
 from mlvm.tasks import DType, Source
 from mlvm.trees import LEAF_SIZE, root
