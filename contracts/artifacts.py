@@ -14,6 +14,7 @@ ARTIFACTS = Path(__file__).parent / "artifacts"
 NAMES = (
     *("PreimageOracle", "Program", "Step"),
     *("Dispute", "GivenWords", "ProgramRuns", "SameStates"),
+    *("Inferences", "OpML"),
 )
 
 

@@ -9,8 +9,9 @@ from eth_abi.abi import encode
 
 from contracts.abi import call_data, words
 from contracts.artifacts import load
-from contracts.chain import Chain, Receipt, Reverted
-from contracts.clients import Program, Step, WrongContract, address_word, check_code
+from contracts.chain import Chain, Receipt
+from contracts.clients import Step, WrongContract, address_word, check_code
+from dispute.boundaries import check_boundary, deploy_boundary
 from dispute.graph import Node
 from dispute.moves import (
     Bisect,
@@ -26,7 +27,6 @@ from dispute.moves import (
 )
 from dispute.protocol import Contest, Refinement, StepProof, Update
 from dispute.table import Boundary, Level, Table, Terms
-from dispute.vm import GivenWords, ProgramRuns, SameStates
 
 _NODE = "(bytes32,uint8,uint8,uint64,bytes32,bytes32)"
 _UPDATE = f"({_NODE},bytes32,bytes32)"
@@ -78,37 +78,6 @@ def _update_fields(update: Update) -> tuple[object, ...]:
 
 def _refinement_fields(finer: Refinement) -> tuple[object, ...]:
     return (finer.span, finer.pre, finer.pre_path, finer.end, finer.end_path, finer.proof)
-
-
-# --- Boundaries -----------------------------------------------------------------------------------
-
-
-def deploy_boundary(chain: Chain, boundary: Boundary) -> bytes:
-    """The contract of a boundary of VM programs. Returns its address."""
-    match boundary:
-        case GivenWords() | SameStates():
-            return chain.deploy(load(type(boundary).__name__).creation)
-        case ProgramRuns(mem_root, pc):
-            program = Program.deploy(chain, mem_root, pc)
-            return chain.deploy(load("ProgramRuns").creation + address_word(program.address))
-    raise TypeError(f"no contract stands for the boundary {boundary}")
-
-
-def check_boundary(chain: Chain, address: bytes, boundary: Boundary) -> None:
-    """Raises :class:`WrongContract` unless the contract is that of ``boundary``."""
-    match boundary:
-        case GivenWords() | SameStates():
-            check_code(chain, address, type(boundary).__name__)
-        case ProgramRuns(mem_root, pc):
-            # Whatever it answers is compared with its code.
-            try:
-                answer = words(chain.call(address, call_data("PROGRAM()")), 1)[0]
-            except Reverted as refusal:
-                raise WrongContract(f"0x{address.hex()} names no program: {refusal}") from None
-            check_code(chain, address, "ProgramRuns", PROGRAM=answer)
-            Program.attach(chain, answer[12:], mem_root, pc)
-        case _:
-            raise WrongContract(f"no contract stands for the boundary {boundary}")
 
 
 # --- The contract ---------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from contracts.abi import call_data, words
 from contracts.chain import Chain, Reverted
-from contracts.clients import PreimageOracle, Step, WrongContract, check_code
+from contracts.clients import PreimageOracle, Step, WrongContract
+from dispute.boundaries import find_boundary
 from dispute.client import DisputeContract
-from dispute.table import MAX_LEVELS, Boundary, Level, Table, Terms, TermsError
-from dispute.vm import GivenWords, ProgramRuns, SameStates
+from dispute.table import MAX_LEVELS, Level, Table, Terms, TermsError
 
 
 def discover(chain: Chain, address: bytes) -> DisputeContract:
@@ -43,23 +43,9 @@ def _table(chain: Chain, address: bytes) -> Table:
     rows = words(answer, 2 + 3 * count)[2:]
     levels = []
     for height, boundary, stake in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
-        found = _boundary(chain, _address(boundary))
+        found = find_boundary(chain, _address(boundary))
         levels.append(Level(_number(height), found, _number(stake)))
     return Table(tuple(levels), terms)
-
-
-def _boundary(chain: Chain, address: bytes) -> Boundary:
-    """What stands at the address of a boundary; attaching compares the code of the last kind."""
-    for kind in (GivenWords(), SameStates()):
-        try:
-            check_code(chain, address, type(kind).__name__)
-        except WrongContract:
-            continue
-        return kind
-    program = _address(_ask(chain, address, "PROGRAM()", 1)[0])
-    (mem_root,) = _ask(chain, program, "MEM_ROOT()", 1)
-    (pc,) = _ask(chain, program, "PC()", 1)
-    return ProgramRuns(mem_root, _number(pc) & 0xFFFF_FFFF)
 
 
 def _ask(chain: Chain, address: bytes, signature: str, count: int) -> list[bytes]:

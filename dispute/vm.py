@@ -24,16 +24,13 @@ class SameStates:
         return end
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramRuns:
-    """From a history of words, each the outcome of a program on the one before it, to the runs of
-    that program: contracts/src/dispute/ProgramRuns.sol."""
+@dataclass(frozen=True)
+class Runs:
+    """From a history of words to the runs of a program: each word is the outcome of a run that
+    follows from the word before it. contracts/src/dispute/Runs.sol."""
 
     mem_root: bytes
     pc: int
-
-    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
-        return genesis(self.mem_root, self.pc, pre).hash()
 
     def outcome(self, end: bytes, proof: bytes) -> bytes:
         if keccak256(proof) != end:
@@ -42,6 +39,19 @@ class ProgramRuns:
             return outcome(State.unpack(proof))
         except StateError as error:
             raise Refused("NoState", str(error)) from None
+
+    def run_on(self, word: bytes) -> bytes:
+        """The first state of the program's run on a word."""
+        return genesis(self.mem_root, self.pc, word).hash()
+
+
+@dataclass(frozen=True)
+class ProgramRuns(Runs):
+    """Each word is the outcome of the program on the one before it:
+    contracts/src/dispute/ProgramRuns.sol."""
+
+    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
+        return self.run_on(pre)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from contracts.evm import Revm
-from dispute import client
+from dispute import boundaries, client
 from dispute.events import EventError
 from dispute.protocol import Refused
 from tests.dispute import test_contract as moves
@@ -24,7 +24,7 @@ SUITE = Suite(
         name: f"dispute/{name}.sol"
         for name in ("Dispute", "GivenWords", "ProgramRuns", "SameStates")
     },
-    (client,),
+    (boundaries, client),
     FIXTURES,
     # The client may fail too: in the log there is what cannot have happened.
     (*FAILURES, Refused, EventError),
@@ -236,7 +236,7 @@ CHECKS = (
                 ("node(siblings[i], result)", "node(result, siblings[i])"),
                 ("base(path[length - 1], fold", "node(path[length - 1], fold"),
             ),
-            *_in("ProgramRuns", ("if (keccak256(proof) != end) revert WrongOutcomeProof();", "")),
+            *_in("Runs", ("if (keccak256(proof) != end) revert WrongOutcomeProof();", "")),
             *_in("SameStates", ("if (proof.length != 0) revert WrongOutcomeProof();", "")),
             *_in("SameStates", ("return end;", "return bytes32(0);")),
         ),

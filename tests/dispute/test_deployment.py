@@ -12,7 +12,8 @@ from contracts.build import MAX_CODE_SIZE
 from contracts.chain import Reverted
 from contracts.clients import Step, WrongContract
 from contracts.evm import PyEvm, Revm
-from dispute.client import DisputeContract, creation, deploy_boundary
+from dispute.boundaries import deploy_boundary
+from dispute.client import DisputeContract, creation
 from dispute.table import Boundary, Level, Table, Terms, TermsError
 from dispute.vm import GivenWords, ProgramRuns, SameStates
 from tests.dispute.worlds import BOUNTY, SINK, chain_world, vm_world
