@@ -103,10 +103,12 @@ class DecoderGraph:
         self.prompt, self.total = prompt, total
         self.norm = decoder.norm
         self.products: list[Product] = []
-        self.embedding = self._product("embedding", decoder.embedding)
+        # What the last product loses is lost for good, so it has 16 bits. Of a prompt, only the
+        # last token goes through it.
+        self.embedding = self._product("embedding", decoder.embedding, DType.I16)
         self.head = self.embedding
         if decoder.head is not decoder.embedding:
-            self.head = self._product("head", decoder.head)
+            self.head = self._product("head", decoder.head, DType.I16)
         self.layers = [
             self._layer(f"layer {index}", layer) for index, layer in enumerate(decoder.layers)
         ]

@@ -144,7 +144,7 @@ def _shape(config: dict[str, Any]) -> Shape:
 def _integer(config: dict[str, Any], key: str, most: int) -> int:
     value = config.get(key)
     if type(value) is not int or not 1 <= value <= most:
-        raise ModelError(f"config: {key} is {str(value)[:60]!r}, not an integer 1 to {most}")
+        raise ModelError(f"config: {key} is {repr(value)[:60]}, not an integer 1 to {most}")
     return value
 
 
