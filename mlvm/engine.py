@@ -1,7 +1,8 @@
 """The native engine: runs models at full speed, with the specification's bits.
 
 It computes the tiles of one operator in one go, on fast paths where these are proved to be exact
-and have passed a test of this machine, and else on whole arrays (:mod:`mlvm.exact`).
+and have passed a test of this machine (:mod:`mlvm.selftest`), and else on whole arrays
+(:mod:`mlvm.exact`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from mlvm.effects import INVALID_INPUT, OutputState, finished
 from mlvm.groups import Group, grouped
 from mlvm.memory import Memory
 from mlvm.model import MAX_TASKS, Model
+from mlvm.selftest import is_sound, is_sound_kernel
 from mlvm.tasks import Dot, Input, Nothing, Output, Task
 from mlvm.threads import Threads
 from mlvm.trees import ByteArray
@@ -54,7 +57,10 @@ class Kernels:
         self._memory = memory
         self._threads = Threads(options.threads)
         self._paths = frozenset() if PURE else options.paths
-        self._products = products.Products(memory, self._threads, self._paths)
+        self._products = products.Products(memory, self._threads, self._may_use)
+
+    def _may_use(self, path: str) -> bool:
+        return path in self._paths and is_sound(path)
 
     def compute(self, task: Task) -> ByteArray:
         """What a task writes that is valid, but for its size."""
@@ -65,8 +71,9 @@ class Kernels:
         """The same on a fast path, if there is one for this task."""
         if isinstance(task, Dot):
             return self._products.dot(task)
-        kernel = compiled.KERNELS.get(type(task))
-        if kernel is None or COMPILED not in self._paths:
+        kind: Any = type(task)
+        kernel = compiled.KERNELS.get(kind)
+        if kernel is None or COMPILED not in self._paths or not is_sound_kernel(kind):
             return None
         return kernel(task, self._memory, self._threads)
 

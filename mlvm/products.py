@@ -8,7 +8,7 @@ format has, in whatever order it is added up. Numbers of 16 bits are made of two
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +82,10 @@ def _matrix_of(view: Array, dtype: type[np.floating[Any]]) -> _Matrix:
 
 
 class Products:
-    """Dots over one memory."""
+    """Dots over one memory. ``may_use``: whether a path is switched on, and sound."""
 
-    def __init__(self, memory: Memory, threads: Threads, paths: frozenset[str] = PATHS) -> None:
-        self._memory, self._threads, self._paths = memory, threads, paths
+    def __init__(self, memory: Memory, threads: Threads, may_use: Callable[[str], bool]) -> None:
+        self._memory, self._threads, self._may_use = memory, threads, may_use
         self._kept: OrderedDict[tuple[Any, ...], _Matrix] = OrderedDict()
         self._kept_size = 0
 
@@ -96,8 +96,8 @@ class Products:
             return None
         sums = _Sums(task, self._memory, self._threads)
         is_done = (
-            (ROWS in self._paths and self._few_rows(task, picture, sums))
-            or (DEPTHWISE in self._paths and self._depthwise(task, picture, sums))
+            self._few_rows(task, picture, sums)
+            or self._depthwise(task, picture, sums)
             or self._by_blas(task, picture, sums)
         )
         return sums.packed() if is_done else None
@@ -151,7 +151,7 @@ class Products:
         at = task.b + task.first_channel * task.b_stride
         shape = (task.channels, task.group_size)
         inside = self._memory.view(Source.BLOB, at, kind, (task.b_stride, 1), shape)
-        if task.b_type != DType.I8 or inside is None:
+        if task.b_type != DType.I8 or inside is None or not self._may_use(ROWS):
             return False
         rows = picture[task.first_pixel : task.first_pixel + task.pixels, : task.group_size]
         a = np.ascontiguousarray(rows, np.int16)
@@ -178,6 +178,8 @@ class Products:
         at = task.b + first * task.b_stride
         view = self._memory.view(task.b_source, at, kind, strides, shape)
         if view is None or kind.itemsize > 1 or count > MOST_TAPS:
+            return False
+        if not self._may_use(DEPTHWISE):
             return False
         channels = _with_pads(picture[:, first : first + task.channels], task.pad_value, np.int16)
         weights, places = np.ascontiguousarray(view, np.int32), taps(task)
@@ -236,9 +238,9 @@ class Products:
     def _plan(self, task: Dot, channels: slice) -> _Blas | None:
         """How BLAS is exact for a group: with 32 bits in a few parts, or with 64."""
         size, is_byte = _size_of(task), DType(task.b_type).size == 1
-        if FLOAT32 in self._paths and is_byte:
+        if is_byte and self._may_use(FLOAT32):
             matrix, limit = self._matrix(task, channels, np.float32), EXACT_32
-        elif FLOAT64 in self._paths:
+        elif self._may_use(FLOAT64):
             matrix, limit = self._matrix(task, channels, np.float64), EXACT_64
         else:
             return None

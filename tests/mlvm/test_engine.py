@@ -1,21 +1,28 @@
 """The native engine against the specification, with every fast path on and off."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlvm import exact
-from mlvm.engine import PATHS, Kernels, Options
+from mlvm import compiled, exact, selftest
+from mlvm.engine import PATHS, Engine, Kernels, Options
+from mlvm.histories import Inference
+from mlvm.kernels import dot as kernels
 from mlvm.memory import Memory
+from mlvm.plan import plan
+from mlvm.products import FLOAT64
 from mlvm.products import PATHS as PRODUCTS
 from mlvm.spec import KERNELS, Operands
 from mlvm.tasks import NONE, Dot
 from mlvm.tiles import sized
 from tests.mlvm import records
+from tests.mlvm.test_graph import DATA, network
 
 ALL = [Options(1), Options(2), *(Options(1, PATHS - {path}) for path in sorted(PATHS))]
 SIZE = 1 << 18
@@ -126,11 +133,60 @@ def test_fast_paths_are_used():
     @settings(max_examples=200)
     @given(dots(), st.integers(0, 50))
     def look(task, seed):
-        for size in (1, 3):
-            for paths in combinations(sorted(PRODUCTS), size):
-                kernels = Kernels(extreme_memory(seed), Options(1, frozenset(paths)))
-                if size == 1 and kernels._products.dot(task) is not None:
-                    taken.add(paths[0])
+        for path in PRODUCTS:
+            engine = Kernels(extreme_memory(seed), Options(1, frozenset([path])))
+            if engine._products.dot(task) is not None:
+                taken.add(path)
 
     look()
     assert taken == PRODUCTS
+
+
+@pytest.mark.parametrize("path", sorted(PRODUCTS))
+def test_a_path_that_computes_wrongly_is_not_used(path, monkeypatch, caplog):
+    assert selftest.is_sound(path)
+    finish = kernels.finish
+
+    def wrong(parts, *rest):
+        parts.flat[-1] += 1024 if path == FLOAT64 else 1
+        finish(parts, *rest)
+
+    monkeypatch.setattr(kernels, "finish", wrong)
+    selftest.is_sound.cache_clear()
+    assert not selftest.is_sound(path)
+    assert f"'{path}' computes wrongly" in caplog.text
+    selftest.is_sound.cache_clear()
+
+
+@pytest.mark.parametrize("kind", compiled.KERNELS, ids=lambda kind: kind.__name__)
+def test_a_compiled_kernel_that_computes_wrongly_is_not_used(kind, monkeypatch, caplog):
+    assert selftest.is_sound_kernel(kind)
+    kernel = compiled.KERNELS[kind]
+
+    def wrong(*arguments):
+        return kernel(*arguments) ^ 1
+
+    monkeypatch.setitem(compiled.KERNELS, kind, wrong)
+    selftest.is_sound_kernel.cache_clear()
+    assert not selftest.is_sound_kernel(kind)
+    assert f"'{kind.__name__}' computes wrongly" in caplog.text
+    selftest.is_sound_kernel.cache_clear()
+
+
+PROGRAM = """
+from tests.mlvm.test_graph import DATA, network
+from mlvm.engine import Engine
+from mlvm.histories import Inference
+from mlvm.plan import plan
+print(Inference(Engine(plan(network())), DATA).states[-1].hex())
+"""
+
+
+@pytest.mark.parametrize("core", ["Haswell", "SkylakeX", "Nehalem", "Prescott"])
+def test_other_processors_and_a_fresh_process(core):
+    """What OpenBLAS does on them, as far as this one can."""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    expected = Inference(Engine(plan(network()), Options(1, frozenset())), DATA).states[-1]
+    assert done.stdout.strip() == expected.hex()
