@@ -8,8 +8,9 @@ from the nearest state that was put aside (:mod:`dispute.cache`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -27,7 +28,7 @@ from fpvm.oracle import Oracle, OracleError, Source
 from fpvm.proof import Witness, prove
 from fpvm.state import State, StateError, genesis, outcome
 
-__all__ = ["Histories", "HistoryError", "Program", "ProgramHistories", "Run"]
+__all__ = ["Histories", "HistoryError", "Program", "ProgramHistories", "Run", "RunHistories"]
 
 #: States of histories, and witnesses, that are kept in memory: some 60 MB of them.
 KEPT_STATES, KEPT_WITNESSES = 1 << 18, 256
@@ -212,44 +213,25 @@ class _Walk:
 # --- All histories of a dispute -------------------------------------------------------------------
 
 
-class ProgramHistories:
-    """The histories of disputes over a program, on the terms of ``table``.
+class RunHistories(ABC):
+    """The histories of disputes about words and the runs of a program between them.
 
-    ``native``: computes the program's outcome on a word without the VM, where there is such an
-    implementation; without one, the VM runs on every word of level 0.
+    How word follows word, and which run it is that leads from one to the next, is for those who are
+    of this class to say.
     """
 
-    def __init__(
-        self,
-        start: State,
-        memory: Memory,
-        source: Source,
-        table: Table,
-        cache: Path,
-        *,
-        native: Callable[[bytes], bytes] | None = None,
-        engine: type[Machine] = FastMachine,
-    ) -> None:
-        """``start``: a first state of the program, on whatever input, and its memory. ``cache``: a
-        folder, which need not exist.
-
-        Raises ValueError for a state that is not a program's first one, and for a table that is not
-        of this program.
-        """
-        if start != genesis(memory.root(), start.pc, start.input):
-            raise ValueError("the state to start from is not the first one of a program")
-        boundaries = [level.boundary for level in table.levels]
-        if len(boundaries) < 2 or boundaries[1] != ProgramRuns(start.mem_root, start.pc):
-            raise ValueError("the table is of another program")
-        self._program = Program(memory, start.pc, source, engine)
-        self._table = table
-        self._heights = [level.height for level in table.levels]
-        self._folder = cache
-        self._native = native
-        self._runs: dict[bytes, Run] = {}
-        self._outcomes: dict[bytes, bytes] = {}
+    def __init__(self, heights: Sequence[int]) -> None:
+        self._heights = tuple(heights)
         self._histories: _Recent[History] = _Recent(KEPT_STATES, lambda h: len(h.traced))
         self._witnesses: _Recent[Witness] = _Recent(KEPT_WITNESSES, lambda _: 1)
+
+    @abstractmethod
+    def _words(self, origin: bytes) -> History:
+        """The history of level 0."""
+
+    @abstractmethod
+    def _run(self, origin: bytes, index: int) -> Run:
+        """The run that leads from word ``index`` to the one after it."""
 
     def history(self, origin: bytes, path: tuple[int, ...]) -> History:
         """The history that refines the steps at ``path``: () is level 0.
@@ -288,12 +270,7 @@ class ProgramHistories:
 
     def run(self, origin: bytes, path: tuple[int, ...]) -> Run:
         """The run that the steps at ``path`` are of."""
-        return self._run_on(self.history(origin, ()).state(path[0]))
-
-    def _run_on(self, word: bytes) -> Run:
-        if word not in self._runs:
-            self._runs[word] = Run(self._program, word, self._stride(0), self._folder)
-        return self._runs[word]
+        return self._run(origin, path[0])
 
     # --- Where a path leads ---
 
@@ -311,25 +288,6 @@ class ProgramHistories:
     def _first_step(self, path: tuple[int, ...]) -> int:
         """The step, in its run, that what is at ``path`` starts from."""
         return sum(path[level] * self._stride(level) for level in range(1, len(path)))
-
-    # --- Level 0 ---
-
-    def _words(self, origin: bytes) -> History:
-        height = self._heights[0]
-        words = [self._table.levels[0].boundary.start(origin, 0, ZERO_WORD)]
-        while len(words) <= 1 << height:
-            word = self._outcome(words[-1])
-            if word == words[-1]:
-                break  # and so are all that follow
-            words.append(word)
-        return History(words[0], words[1:], height)
-
-    def _outcome(self, word: bytes) -> bytes:
-        """What the program computes on ``word``."""
-        if word not in self._outcomes:
-            native = self._native
-            self._outcomes[word] = native(word) if native else outcome(self._run_on(word).end())
-        return self._outcomes[word]
 
     # --- Runs ---
 
@@ -369,6 +327,69 @@ class ProgramHistories:
             f"word {path[0] + 1} of level 0 is 0x{claimed.hex()}, but the VM computes"
             f" 0x{computed.hex()}"
         )
+
+
+class ProgramHistories(RunHistories):
+    """The histories of disputes over a program, on the terms of ``table``.
+
+    ``native``: computes the program's outcome on a word without the VM, where there is such an
+    implementation; without one, the VM runs on every word of level 0.
+    """
+
+    def __init__(
+        self,
+        start: State,
+        memory: Memory,
+        source: Source,
+        table: Table,
+        cache: Path,
+        *,
+        native: Callable[[bytes], bytes] | None = None,
+        engine: type[Machine] = FastMachine,
+    ) -> None:
+        """``start``: a first state of the program, on whatever input, and its memory. ``cache``: a
+        folder, which need not exist.
+
+        Raises ValueError for a state that is not a program's first one, and for a table that is not
+        of this program.
+        """
+        if start != genesis(memory.root(), start.pc, start.input):
+            raise ValueError("the state to start from is not the first one of a program")
+        boundaries = [level.boundary for level in table.levels]
+        if len(boundaries) < 2 or boundaries[1] != ProgramRuns(start.mem_root, start.pc):
+            raise ValueError("the table is of another program")
+        super().__init__([level.height for level in table.levels])
+        self._program = Program(memory, start.pc, source, engine)
+        self._table = table
+        self._folder = cache
+        self._native = native
+        self._runs: dict[bytes, Run] = {}
+        self._outcomes: dict[bytes, bytes] = {}
+
+    def _words(self, origin: bytes) -> History:
+        height = self._heights[0]
+        words = [self._table.levels[0].boundary.start(origin, 0, ZERO_WORD)]
+        while len(words) <= 1 << height:
+            word = self._outcome(words[-1])
+            if word == words[-1]:
+                break  # and so are all that follow
+            words.append(word)
+        return History(words[0], words[1:], height)
+
+    def _outcome(self, word: bytes) -> bytes:
+        """What the program computes on ``word``."""
+        if word not in self._outcomes:
+            native = self._native
+            self._outcomes[word] = native(word) if native else outcome(self._run_on(word).end())
+        return self._outcomes[word]
+
+    def _run(self, origin: bytes, index: int) -> Run:
+        return self._run_on(self.history(origin, ()).state(index))
+
+    def _run_on(self, word: bytes) -> Run:
+        if word not in self._runs:
+            self._runs[word] = Run(self._program, word, self._stride(0), self._folder)
+        return self._runs[word]
 
 
 T = TypeVar("T")
