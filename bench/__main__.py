@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import dispute_gas, engines, gas, memory, proofs, traces
+from bench import crowds, dispute_gas, engines, gas, guest_inference, memory, proofs, traces
 from bench.measure import Row
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -25,6 +25,9 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "sizes": gas.measure_sizes,
     "evms": gas.measure_times,
     "dispute": dispute_gas.measure,
+    "kernels": guest_inference.measure_kernels,
+    "tasks": guest_inference.measure_tasks,
+    "crowds": crowds.measure,
 }
 
 

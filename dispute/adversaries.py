@@ -205,6 +205,24 @@ def shuffled(strategy: Strategy, seed: object) -> Strategy:
     return strategy_
 
 
+def selfish(strategy: Strategy, truth: Histories, origin: bytes) -> Strategy:
+    """Leaves all honest moves to the honest, also those against other liars: it costs them most."""
+
+    def strategy_(view: Dispute) -> list[Move]:
+        right = {place.id for place in agent.honest_places(view, truth, origin)}
+        return [move for move in strategy(view) if _node_of(move) not in right]
+
+    return strategy_
+
+
+def _node_of(move: Move) -> bytes:
+    """The node that a move is made on; none, for other moves."""
+    match move:
+        case Bisect(node, _, _) | Refine(node, _) | Prove(node, _):
+            return node.id()
+    return b""
+
+
 def spammer(view: Dispute) -> list[Move]:
     """Updates every node there is, from nothing and from its halves."""
     entries = list(view.graph.entries.values())

@@ -26,6 +26,7 @@ from dispute.adversaries import (
     liar,
     one_at_a_time,
     only,
+    selfish,
     shuffled,
     spammer,
     sybils,
@@ -191,8 +192,9 @@ def test_sybils(stage: Stage, count: int) -> None:
     world = stage.world
     if count > 64 and stage.create is Lockstep:  # to compare all of so much storage takes minutes
         stage = Stage(world, lambda world: Lockstep(world, thorough=4096))
-    evil = sybils(world.histories, world.table, world.origin, count)
-    ending, dispute = stage.play(*evil, until_settled=False)
+    crowd = both(*sybils(world.histories, world.table, world.origin, count))
+    evil = selfish(crowd, world.histories, world.origin)
+    ending, dispute = stage.play(evil, until_settled=False)
     assert ending.winner == stage.right(dispute)
     assert ending.block <= 1 + world.table.bound
     # A rival at a level costs a bisection for each unit of height, and the move at the end.
