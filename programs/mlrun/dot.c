@@ -25,7 +25,7 @@ struct channel {
 };
 
 static struct channel channels[MAX_WRITTEN];
-static struct tap taps[MAX_TAPS], second_taps[MAX_TAPS];
+static struct run runs[MAX_TAPS], second_runs[MAX_TAPS];
 static int32_t patch[MAX_PATCH], second_patch[MAX_PATCH];
 /* Copies of weights that do not lie as the loops want them. */
 static uint8_t copies[4 * MAX_PATCH] __attribute__((aligned(4)));
@@ -43,7 +43,7 @@ static uint32_t taps_of(const struct dot *task)
     return task->kernel_height * task->kernel_width;
 }
 
-static void locate_taps(const struct dot *task, uint32_t pixel, struct tap *to)
+static const struct run *locate_taps(const struct dot *task, uint32_t pixel, struct run *to)
 {
     struct picture picture = {
         .a = task->a,
@@ -60,31 +60,25 @@ static void locate_taps(const struct dot *task, uint32_t pixel, struct tap *to)
         .pad_left = task->pad_left,
         .out_width = task->out_width,
     };
-    locate(&picture, pixel, to);
+    return locate(&picture, pixel, to);
 }
 
-/* Reads what taps see: `count` numbers each, of the channels from `first` on. */
-static void read_patch(const struct dot *task, const struct tap *tap, int32_t *to, uint32_t first,
-                       uint32_t count)
+/* Reads what the taps of some runs see: `count` numbers each, of the channels from `first` on. */
+static void read_patch(const struct dot *task, const struct run *run, const struct run *end,
+                       int32_t *to, uint32_t first, uint32_t count)
 {
     const struct bytes *a = source_of(task->a_source);
-    uint32_t size = size_of(task->a_type);
-    const struct tap *end = tap + taps_of(task);
-    while (tap != end) {
-        const struct tap *next = tap + 1;
-        uint32_t together = count;
-        /* Neighbours are read together. */
-        while (next != end && next->is_inside == tap->is_inside
-               && (!tap->is_inside || next->offset == tap->offset + together * size)) {
-            together += count;
-            next++;
-        }
-        if (tap->is_inside)
-            numbers(to, a, tap->offset + first * size, task->a_type, together);
+    uint32_t size = size_of(task->a_type), stride = task->a_stride;
+    for (; run != end; run++) {
+        uint32_t offset = run->offset + first * size, all = run->taps * count;
+        if (!run->is_inside)
+            fill(to, task->pad_value, all);
+        else if (stride == count * size)
+            numbers(to, a, offset, task->a_type, all);
         else
-            fill(to, task->pad_value, together);
-        to += together;
-        tap = next;
+            for (uint32_t i = 0; i < run->taps; i++, offset += stride)
+                numbers(to + i * count, a, offset, task->a_type, count);
+        to += all;
     }
 }
 
@@ -196,10 +190,10 @@ static void pixel_outputs(const struct dot *task, uint32_t pixel, uint8_t *out)
 {
     struct row row = row_of(task, out, pixel);
     uint32_t count = weights_of(task);
-    locate_taps(task, pixel, taps);
+    const struct run *last = locate_taps(task, pixel, runs);
     for (uint32_t i = 0, group; i < task->channels;) {
         uint32_t end = i + channels_of_group(task, i, &group);
-        read_patch(task, taps, patch, group * task->group_size, task->group_size);
+        read_patch(task, runs, last, patch, group * task->group_size, task->group_size);
         for (; i < end; i++) {
             const uint8_t *weights = channels[i].weights;
             put_total(&row, &channels[i], product_of(patch, weights, task->b_type, count));
@@ -249,13 +243,13 @@ static void pair_outputs(const struct dot *task, uint32_t pixel, uint8_t *out)
 {
     struct row first = row_of(task, out, pixel), second = row_of(task, out, pixel + 1);
     uint32_t count = weights_of(task), limit = pair_limit(task);
-    locate_taps(task, pixel, taps);
-    locate_taps(task, pixel + 1, second_taps);
+    const struct run *last = locate_taps(task, pixel, runs);
+    const struct run *second_last = locate_taps(task, pixel + 1, second_runs);
     for (uint32_t i = 0, group; i < task->channels;) {
         uint32_t end = i + channels_of_group(task, i, &group);
         uint32_t first_number = group * task->group_size;
-        read_patch(task, taps, patch, first_number, task->group_size);
-        read_patch(task, second_taps, second_patch, first_number, task->group_size);
+        read_patch(task, runs, last, patch, first_number, task->group_size);
+        read_patch(task, second_runs, second_last, second_patch, first_number, task->group_size);
         pair_patches(count);
         for (; i < end; i++) {
             int64_t totals[2];
@@ -279,8 +273,8 @@ static void depthwise_outputs(const struct dot *task, uint32_t pixel, uint8_t *o
     strided_product *product = task->b_type == I8 ? strided_product_i8 : strided_product_u8;
     struct row row = row_of(task, out, pixel);
     uint32_t count = taps_of(task), stride = 4 * task->channels;
-    locate_taps(task, pixel, taps);
-    read_patch(task, taps, patch, task->first_channel, task->channels);
+    const struct run *last = locate_taps(task, pixel, runs);
+    read_patch(task, runs, last, patch, task->first_channel, task->channels);
     for (uint32_t i = 0; i < task->channels; i++)
         put_total(&row, &channels[i], product(patch + i, channels[i].weights, count, stride));
 }

@@ -75,7 +75,12 @@ void numbers(int32_t *to, const struct bytes *bytes, uint32_t offset, uint32_t t
     static void (*const readers[])(int32_t *, const uint8_t *, uint32_t) = {
         [I8] = read_i8, [I16] = read_i16, [I32] = read_i32, [U8] = read_u8,
     };
-    uint32_t size = size_of(type);
+    uint32_t size = size_of(type), leaf = offset >> LEAF_SHIFT;
+    bool is_short = offset % LEAF_SIZE + count * size <= LEAF_SIZE;
+    if (is_short && leaf < bytes->leaves && bytes->present[leaf]) {
+        readers[type](to, bytes->window + offset, count);
+        return;
+    }
     while (count) {
         struct stretch next = stretch(bytes, offset, size, count);
         if (next.at)

@@ -15,10 +15,12 @@ struct picture {
     uint32_t out_width;
 };
 
-/* A tap: the offset of the pixel that it sees, if it is inside of the picture. */
-struct tap {
-    uint32_t offset, is_inside;
+/* Taps side by side: those inside of the picture, whose pixels lie `a_stride` bytes apart from
+ * `offset` on, or some outside. */
+struct run {
+    uint32_t offset, taps;
+    bool is_inside;
 };
 
-/* Fills in the taps of an output pixel, row by row, and returns how many are inside. */
-uint32_t locate(const struct picture *picture, uint32_t pixel, struct tap *taps);
+/* Makes runs of the taps of an output pixel, row by row. Returns the end of them. */
+struct run *locate(const struct picture *picture, uint32_t pixel, struct run *runs);

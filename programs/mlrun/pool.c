@@ -5,12 +5,12 @@
 #include "output.h"
 #include "picture.h"
 
-static struct tap taps[MAX_TAPS];
+static struct run runs[MAX_TAPS];
 /* By channel: the largest number, or the sum, of what the window sees. */
 static int32_t highest[MAX_WRITTEN];
 static int64_t sums[MAX_WRITTEN];
 
-static uint32_t locate_taps(const struct pool *task, uint32_t pixel)
+static const struct run *locate_taps(const struct pool *task, uint32_t pixel)
 {
     struct picture picture = {
         .a = task->a,
@@ -27,24 +27,34 @@ static uint32_t locate_taps(const struct pool *task, uint32_t pixel)
         .pad_left = task->pad_left,
         .out_width = task->out_width,
     };
-    return locate(&picture, pixel, taps);
+    return locate(&picture, pixel, runs);
 }
 
-static void look(const struct pool *task)
+/* Adds what a tap sees. */
+static void look(const struct pool *task, uint32_t offset)
 {
     static int32_t row[MAX_WRITTEN];
-    const struct tap *end = taps + task->kernel_height * task->kernel_width;
-    for (uint32_t i = 0; i < task->channels; i++)
-        highest[i] = INT32_MIN, sums[i] = 0;
-    for (const struct tap *tap = taps; tap != end; tap++) {
-        if (!tap->is_inside)
-            continue;
-        numbers(row, &arena, tap->offset, task->a_type, task->channels);
-        for (uint32_t i = 0; task->is_mean && i < task->channels; i++)
+    numbers(row, &arena, offset, task->a_type, task->channels);
+    if (task->is_mean) {
+        for (uint32_t i = 0; i < task->channels; i++)
             sums[i] += row[i];
-        for (uint32_t i = 0; !task->is_mean && i < task->channels; i++)
+    } else {
+        for (uint32_t i = 0; i < task->channels; i++)
             highest[i] = row[i] > highest[i] ? row[i] : highest[i];
     }
+}
+
+/* Adds up what the window sees. Returns how many of its taps are inside of the picture. */
+static uint32_t look_through(const struct pool *task, const struct run *end)
+{
+    uint32_t stride = task->channels * size_of(task->a_type), seen = 0;
+    for (uint32_t i = 0; i < task->channels; i++)
+        highest[i] = INT32_MIN, sums[i] = 0;
+    for (const struct run *run = runs; run != end; run++) {
+        for (uint32_t i = 0; run->is_inside && i < run->taps; i++, seen++)
+            look(task, run->offset + i * stride);
+    }
+    return seen;
 }
 
 /* What the window makes of a channel, `seen` numbers of which are inside of the picture. */
@@ -64,8 +74,7 @@ void pool(const void *record, uint8_t *out)
                                          task->out_highest);
     struct shift shift = shift_of(task->shift);
     for (uint32_t i = 0; i < task->pixels; i++) {
-        uint32_t seen = locate_taps(task, task->first_pixel + i);
-        look(task);
+        uint32_t seen = look_through(task, locate_taps(task, task->first_pixel + i));
         for (uint32_t channel = 0; channel < task->channels; channel++) {
             int64_t number = pooled(task, channel, seen);
             put(&output, requantised(number, task->multiplier, shift));

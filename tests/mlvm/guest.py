@@ -9,10 +9,11 @@ from fpvm.elf import Program, kernel_image, load
 from fpvm.fast import FastMachine
 from fpvm.keccak import keccak256
 from fpvm.memory import Memory
-from fpvm.oracle import Oracle, keccak_key
+from fpvm.oracle import Oracle, Source, keccak_key
 from fpvm.sources import DictSource
 from fpvm.state import genesis
 from mlvm.effects import ArenaState, InputState, OutputState, State
+from mlvm.histories import Inference, InferenceSource, task_word
 from mlvm.model import Model
 from mlvm.trees import ByteTree
 from programs.build import build
@@ -74,23 +75,28 @@ def program() -> Program:
     return load(build("mlrun").read_bytes(), kernel_image())
 
 
-def machine(word: bytes, preimages: Preimages) -> FastMachine:
-    """A machine that is about to answer."""
+def run(word: bytes, source: Source) -> Answer:
+    """Runs the guest on an input word. Raises TimeoutError if it does not end, and OracleError for
+    a preimage that the source does not have."""
     memory = Memory(program().pages)
     start = genesis(memory.root(), program().pc, word)
-    return FastMachine(start, memory, Oracle(DictSource(preimages)))
-
-
-def answer(address: bytes, index: int, state: bytes, preimages: Preimages) -> Answer:
-    """Runs the guest. Raises TimeoutError if it does not end, and OracleError for a preimage that
-    is not among these."""
-    word = preimages.add(question(address, index, state))
-    run = machine(word, preimages)
-    run.run(MAX_STEPS)
-    end = run.state()
+    machine = FastMachine(start, memory, Oracle(source))
+    machine.run(MAX_STEPS)
+    end = machine.state()
     if not end.exited:
         raise TimeoutError(f"the guest did not end within {MAX_STEPS} steps")
     return Answer(end.output, end.exit_code, end.step)
+
+
+def answer(address: bytes, index: int, state: bytes, preimages: Preimages) -> Answer:
+    """Asks for a task."""
+    return run(preimages.add(question(address, index, state)), DictSource(preimages))
+
+
+def answer_within(inference: Inference, source: InferenceSource, index: int) -> Answer:
+    """Asks for a task of an inference, in the state that it has before it."""
+    word = task_word(inference.model.address, index, inference.states[index])
+    return run(word, source)
 
 
 def answer_of(model: Model, index: int, state: State) -> Answer:

@@ -10,10 +10,14 @@ from random import Random
 import pytest
 
 from fpvm.keccak import keccak256
+from fpvm.sources import DictSource
 from mlvm import checks
 from mlvm.checks import is_valid
 from mlvm.effects import ArenaState, InputState, OutputState, effect, run
+from mlvm.engine import Engine
+from mlvm.histories import Inference, InferenceSource
 from mlvm.model import Header, Model
+from mlvm.models.catalogue import MODELS
 from mlvm.spec import KERNELS, Operands
 from mlvm.tasks import KINDS, NONE, SIGNED, Copy, Dot, Input, Map, Nothing, Output, unpack
 from mlvm.trees import LEAF_SIZE, leaf_count, zero_root
@@ -275,6 +279,20 @@ def replace_tasks(model, tasks):
     )
 
 
+@pytest.mark.parametrize("name", ["mnist-mlp", "mnist-cnn"])
+def test_a_whole_inference(name):
+    """Against the native engine, by the preimages that it gives; no more than a million steps for
+    the network of 784, 20 and 10."""
+    model = MODELS[name](None).model
+    inference = Inference(Engine(model), Random(4).randbytes(model.header.input_size))
+    source, steps = InferenceSource(inference), 0
+    for index, after in enumerate(inference.states[1:]):
+        answer = guest.answer_within(inference, source, index)
+        assert (answer.state, answer.exit_code) == (after, 0)
+        steps += answer.steps
+    assert steps <= (1_000_000 if name == "mnist-mlp" else 1 << 24)
+
+
 # --- What is no model, no tree, no question -------------------------------------------------------
 
 
@@ -338,10 +356,8 @@ def test_what_is_no_tree_changes_nothing(part, preimage):
 def test_what_asks_for_no_task_has_no_answer():
     preimages = guest.Preimages()
     for question in (b"", b"task", bytes(75), bytes(77)):
-        machine = guest.machine(preimages.add(question), preimages)
-        machine.run(guest.MAX_STEPS)
-        end = machine.state()
-        assert (end.exited, end.exit_code) == (True, 1)
+        answer = guest.run(preimages.add(question), DictSource(preimages))
+        assert answer.exit_code == 1
 
 
 # --- The sources ----------------------------------------------------------------------------------
