@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from random import Random
 
 import pytest
@@ -19,7 +19,7 @@ from mlvm.histories import Inference, InferenceSource
 from mlvm.model import Header, Model
 from mlvm.models.catalogue import MODELS
 from mlvm.spec import KERNELS, Operands
-from mlvm.tasks import KINDS, NONE, SIGNED, Copy, Dot, Input, Map, Nothing, Output, unpack
+from mlvm.tasks import KINDS, NONE, SIGNED, Copy, Dot, DType, Input, Map, Nothing, Output, unpack
 from mlvm.trees import LEAF_SIZE, leaf_count, zero_root
 from programs.toolchain import CHECKOUT
 from tests.mlvm import guest, native_kernels
@@ -101,33 +101,34 @@ def test_records_of_noise_do_nothing_or_what_the_specification_says():
         assert native_kernels.is_valid(record, *sizes) == expected
 
 
-#: Long enough for what happens once in many products only.
+#: 3 pixels of 5 channels, of rows that are long; what comes out are the sums themselves.
+LENGTH, WEIGHTS_SIZE = 700, 4 * 5 * 700
 LONG = Dot(
     **{field.name: 0 for field in fields(Dot)}
     | dict.fromkeys(("width", "kernel_height", "kernel_width", "stride_y", "stride_x"), 1)
-    | dict.fromkeys(("dilation_y", "dilation_x", "out_width", "height"), 1)
-    | {"channels_per_group": 8, "channels": 5, "multipliers": 0, "bias": 0, "shift": 31}
-    | {"out_lowest": -(1 << 31), "out_highest": (1 << 31) - 1, "out_type": 2, "a_source": 1}
+    | dict.fromkeys(("dilation_y", "dilation_x", "out_width", "a_source"), 1)
+    | {"group_size": LENGTH, "height": 3, "pixels": 3, "channels_per_group": 8, "channels": 5}
+    | {"out_lowest": -(1 << 31), "out_highest": (1 << 31) - 1, "out_type": 2, "out_size": 60}
+    | {"bias": NONE, "multipliers": WEIGHTS_SIZE, "shift": 30, "out": 12_000}
 )
+EXTREMES = (0x80, 0x7F, 0xFF)
 
 
-@pytest.mark.parametrize("a_type", range(4))
-@pytest.mark.parametrize("b_type", range(4))
-@pytest.mark.parametrize("byte", [0x80, 0x7F, 0xFF, 0x55])
-def test_the_largest_sums_of_products(a_type, b_type, byte):
-    """Numbers and weights at their ends, more of them than one accumulator takes in."""
-    length = 700
-    task = replace(
-        LONG, a_type=a_type, b_type=b_type, group_size=length, a_stride=1, b_stride=1, height=3
-    )
-    task = replace(task, pixels=3, out_size=3 * 5 * 4)
-    operands = Operands(bytes([byte]) * 4096, bytes([byte]) * 3000 + bytes(5192))
-    record = task.pack()
-    assert is_valid(task, len(operands.arena), ANY_SIZE, ANY_SIZE)
-    assert native_kernels.write(record, task.out_size, operands) == KERNELS[Dot](task, operands)
-    if byte == 0x80:
-        model = model_of(task, blob=operands.blob, arena_size=len(operands.arena))
-        assert_agrees(model, 0, ArenaState(operands.arena))
+@pytest.mark.parametrize("a_type", DType)
+@pytest.mark.parametrize("b_type", DType)
+def test_the_largest_sums_of_products(a_type, b_type):
+    """Numbers and weights at their ends, more of them than two pixels add up at once."""
+    strides = {"a_stride": LENGTH * a_type.size, "b_stride": LENGTH * b_type.size}
+    task = replace(LONG, a_type=a_type, b_type=b_type, **strides)
+    for a, b in product(EXTREMES, repeat=2):
+        blob = bytes([b]) * WEIGHTS_SIZE + (1 << 30).to_bytes(4, "big") * 5
+        operands = Operands(blob, bytes([a]) * (1 << 14))
+        assert is_valid(task, len(operands.arena), ANY_SIZE, ANY_SIZE)
+        expected = KERNELS[Dot](task, operands)
+        assert native_kernels.write(task.pack(), task.out_size, operands) == expected
+        if a == b:
+            model = model_of(task, blob=blob, arena_size=len(operands.arena))
+            assert_agrees(model, 0, ArenaState(operands.arena))
 
 
 @pytest.mark.parametrize("name", TASKS)
