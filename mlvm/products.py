@@ -35,6 +35,8 @@ BLOCK = 1 << 21
 KEPT = 1 << 30
 #: The largest byte: what a half of a number of 16 bits is at most.
 BYTE = 255
+#: What is taken off a low byte to make it a signed one.
+LOW = 128
 #: Places of a kernel whose products, of 16 and 8 bits, add up to less than 2^31.
 MOST_TAPS = 256
 #: Groups of a convolution that are worth a product each.
@@ -81,6 +83,15 @@ def _matrix_of(view: Array, dtype: type[np.floating[Any]]) -> _Matrix:
     return _Matrix(np.ascontiguousarray(view, dtype), sizes, highest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """Bytes of weights: rows ``stride`` apart from ``start`` on."""
+
+    weights: NDArray[np.int8]
+    start: int
+    stride: int
+
+
 class Products:
     """Dots over one memory. ``may_use``: whether a path is switched on, and sound."""
 
@@ -88,6 +99,7 @@ class Products:
         self._memory, self._threads, self._may_use = memory, threads, may_use
         self._kept: OrderedDict[tuple[Any, ...], _Matrix] = OrderedDict()
         self._kept_size = 0
+        self._halved: dict[tuple[int, ...], tuple[_Plane, _Plane]] = {}
 
     def dot(self, task: Dot) -> ByteArray | None:
         """What the task writes; None if no fast path is exact for it."""
@@ -144,29 +156,50 @@ class Products:
     # --- Paths ---
 
     def _few_rows(self, task: Dot, picture: Array, sums: _Sums) -> bool:
-        """A product with few rows: weights of 8 bits straight from the blob."""
+        """A product with few rows: weights of 8 bits straight from the blob, of 16 as two of 8."""
         if not _is_matrix(task) or task.pixels > FEW_ROWS or task.b_source != Source.BLOB:
             return False
-        kind = STORED[DType(task.b_type)]
-        at = task.b + task.first_channel * task.b_stride
-        shape = (task.channels, task.group_size)
-        inside = self._memory.view(Source.BLOB, at, kind, (task.b_stride, 1), shape)
-        if task.b_type != DType.I8 or inside is None or not self._may_use(ROWS):
+        planes = self._planes(task) if self._may_use(ROWS) else None
+        if planes is None:
             return False
         rows = picture[task.first_pixel : task.first_pixel + task.pixels, : task.group_size]
         a = np.ascontiguousarray(rows, np.int16)
-        weights = self._memory.blob.view(np.int8)
-        totals = np.empty((1, task.pixels, task.channels), np.int64)
+        totals = np.empty((len(planes), task.pixels, task.channels), np.int64)
 
         def some(part: slice) -> None:
             found = np.empty((task.pixels, part.stop - part.start), np.int64)
-            first = at + part.start * task.b_stride
-            kernels.products(a, weights, first, task.b_stride, found)
-            totals[0, :, part] = found
+            for plane, total in zip(planes, totals, strict=True):
+                first = plane.start + part.start * plane.stride
+                kernels.products(a, plane.weights, first, plane.stride, found)
+                total[:, part] = found
 
-        self._threads.over(task.channels, task.pixels * task.group_size, some)
-        sums.finish(totals, [1], (0, 0))
+        self._threads.over(task.channels, task.pixels * task.group_size * len(planes), some)
+        if len(planes) > 1:
+            totals[1] += LOW * a.sum(axis=1, dtype=np.int64)[:, np.newaxis]
+        sums.finish(totals, [256, 1][-len(planes) :], (0, 0))
         return True
+
+    def _planes(self, task: Dot) -> tuple[_Plane, ...] | None:
+        """The weights of a matrix; of 16 bits, the high bytes and the low ones. None unless all are
+        in the blob."""
+        kind = STORED[DType(task.b_type)]
+        at = task.b + task.first_channel * task.b_stride
+        strides, shape = (task.b_stride, kind.itemsize), (task.channels, task.group_size)
+        view = self._memory.view(Source.BLOB, at, kind, strides, shape)
+        if view is None or task.b_type not in (DType.I8, DType.I16):
+            return None
+        if task.b_type == DType.I8:
+            return (_Plane(self._memory.blob.view(np.int8), at, task.b_stride),)
+        key = (at, *strides, *shape)
+        if key not in self._halved:
+            if sum(len(high.weights) for high, _ in self._halved.values()) > KEPT // 2:
+                self._halved.clear()
+            high, low = view >> 8, (view & BYTE) - LOW
+            self._halved[key] = (
+                _Plane(high.astype(np.int8).reshape(-1), 0, task.group_size),
+                _Plane(low.astype(np.int8).reshape(-1), 0, task.group_size),
+            )
+        return self._halved[key]
 
     def _depthwise(self, task: Dot, picture: Array, sums: _Sums) -> bool:
         """One input channel for each output channel: sums of 32 bits."""
