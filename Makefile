@@ -13,7 +13,7 @@ help:
 	@echo "make bench     the benchmarks (bench/README.md), as a table and as JSON"
 	@echo "make programs  the guest programs, into programs/build/"
 	@echo "make contracts the contracts' committed artifacts, by the pinned solc"
-	@echo "make kernel    the guest kernel, and its committed copy in fpvm/data/"
+	@echo "make kernel    the guest kernel and mlrun, and their committed copies"
 
 demo: setup
 	@$(PYTHON) -m programs.build kernel sha256chain
@@ -33,11 +33,12 @@ lint: setup
 programs: setup
 	@$(PYTHON) -m programs.build --all --native
 
-# The kernel that `axonum` runs is a committed file, so running needs no compiler; a test compares it
-# with a fresh build.
+# The kernel that `axonum` runs and the guest for inferences are committed files, so running needs no
+# compiler; tests compare them with a fresh build.
 kernel: setup
-	@$(PYTHON) -m programs.build kernel
+	@$(PYTHON) -m programs.build kernel mlrun
 	@cp programs/build/kernel.elf fpvm/data/kernel.elf
+	@cp programs/build/mlrun.elf mlvm/data/mlrun.elf
 
 # The same for the contracts' artifacts.
 contracts: setup

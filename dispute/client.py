@@ -125,17 +125,23 @@ class DisputeContract:
 
     def _check_levels(self) -> None:
         """The levels are in storage, not in the code; but that code tells them as they are."""
-        offset, count, *rows = _any_words(self.chain.call(self.address, call_data("levels()")))
-        expected = self.table.levels
-        if (_int(offset), _int(count), len(rows)) != (32, len(expected), 3 * len(expected)):
+        rows, expected = self._rows(), self.table.levels
+        if len(rows) != len(expected):
             raise WrongContract(f"the contract at 0x{self.address.hex()} has other levels")
-        for number, level in enumerate(expected):
-            height, boundary, stake = rows[3 * number : 3 * number + 3]
+        for number, (level, row) in enumerate(zip(expected, rows, strict=True)):
+            height, boundary, stake = row
             if (_int(height), _int(stake)) != (level.height, level.stake):
                 raise WrongContract(
                     f"the contract at 0x{self.address.hex()} has another level {number}"
                 )
             check_boundary(self.chain, boundary[12:], level.boundary)
+
+    def _rows(self) -> list[tuple[bytes, bytes, bytes]]:
+        """What the contract says of its levels: height, boundary and stake of each."""
+        offset, count, *rows = _any_words(self.chain.call(self.address, call_data("levels()")))
+        if (_int(offset), 3 * _int(count)) != (32, len(rows)):
+            raise WrongContract(f"the contract at 0x{self.address.hex()} has no levels")
+        return list(zip(rows[::3], rows[1::3], rows[2::3], strict=True))
 
     # --- Moves ---
 
@@ -190,6 +196,10 @@ class DisputeContract:
         return self._send(call_data("multicall(bytes[])", [call_of(move) for move in moves]))
 
     # --- Views ---
+
+    def boundaries(self) -> list[bytes]:
+        """The addresses of the boundaries, level by level."""
+        return [boundary[12:] for _, boundary, _ in self._rows()]
 
     def record(self, node_id: bytes) -> Record:
         created, timer, mover, won, paid = self._ask(5, "node(bytes32)", node_id)
