@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlvm.reach import reaches
 from mlvm.tasks import Source, Task
-from mlvm.tiles import join, join_channels
+from mlvm.tiles import follows, follows_in_channels, joined, joined_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,34 @@ class Group:
 
 def grouped(tasks: Sequence[Task | None]) -> list[Group]:
     """All valid tasks, in order. Tiles are in one group only if none reads what another writes."""
-    found: list[Group] = []
-    for index, task in enumerate(tasks):
-        if task is not None:
-            found.append(Group(task, index, (task,)))
-    for rule in (join_channels, join):
-        found = _joined(found, rule)
+    found = [Group(task, index, (task,)) for index, task in enumerate(tasks) if task is not None]
+    found = _joined(found, follows_in_channels, joined_channels)
+    found = _joined(found, follows, joined)
     return [part for group in found for part in _safe(group)]
 
 
-def _joined(groups: list[Group], rule: Any) -> list[Group]:
-    """Neighbours put together, as far as the rule allows."""
-    found: list[Group] = []
+def _joined(
+    groups: list[Group],
+    is_next: Callable[[Any, Any], bool],
+    join: Callable[[Sequence[Any]], Any],
+) -> list[Group]:
+    """Groups that follow each other put together."""
+    runs: list[list[Group]] = []
     for group in groups:
-        if found and found[-1].first + len(found[-1].tiles) == group.first:
-            whole = rule(found[-1].task, group.task)
-            if whole is not None:
-                found[-1] = Group(whole, found[-1].first, found[-1].tiles + group.tiles)
-                continue
-        found.append(group)
-    return found
+        last = runs[-1][-1] if runs else None
+        is_neighbour = last is not None and last.first + len(last.tiles) == group.first
+        if last is not None and is_neighbour and is_next(last.task, group.task):
+            runs[-1].append(group)
+        else:
+            runs.append([group])
+    return [_united(run, join) for run in runs]
+
+
+def _united(run: list[Group], join: Callable[[Sequence[Any]], Any]) -> Group:
+    if len(run) == 1:
+        return run[0]
+    tiles = tuple(tile for group in run for tile in group.tiles)
+    return Group(join([group.task for group in run]), run[0].first, tiles)
 
 
 def _safe(group: Group) -> list[Group]:

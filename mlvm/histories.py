@@ -15,6 +15,7 @@ from fpvm.oracle import PreimageMissing, keccak_key
 from mlvm.effects import OutputState, input_state
 from mlvm.engine import Engine
 from mlvm.model import Model
+from mlvm.roots import Roots
 from mlvm.trees import ByteTree, hash_of_bytes, root
 
 #: Arenas that are kept, with their trees, for the tasks asked for last.
@@ -51,18 +52,23 @@ class Inference:
     @cached_property
     def _pass(self) -> tuple[list[bytes], OutputState | None]:
         states = [input_state(hash_of_bytes(self.data))]
-        tree: ByteTree | None = None
+        changing: list[int] = []
+        roots: Roots | None = None
 
         def observe(index: int, start: int, size: int) -> None:
-            nonlocal tree
-            if tree is None:
-                tree = ByteTree(self._engine.arena, written=size)
+            nonlocal roots
+            changing.append(index)
+            if roots is None:
+                roots = Roots(self._engine.arena, written=size)
             else:
-                tree.update(start, size)
-            _repeat(states, index)
-            states.append(tree.root())
+                roots.add(start, size)
 
         outcome = self._engine.run(self.data, observe)
+        if roots is not None:
+            roots.flush()
+            for index, found in zip(changing, roots.found, strict=True):
+                _repeat(states, index)
+                states.append(found)
         if outcome.state is not None:
             _repeat(states, outcome.tasks - 1)
             states.append(outcome.state.hash())

@@ -1,13 +1,13 @@
 """Cutting an operator into tasks, and putting tasks together again.
 
 An operator is drafted as one task, however large. :func:`split` cuts it into valid ones, in order,
-each of which writes the bytes behind those of the one before; :func:`join` is the inverse: it makes
-one task of two neighbours, so that the engine computes them in one go.
+each of which writes the bytes behind those of the one before; :func:`joined` is the inverse: it
+makes one task of several, so that the engine computes them in one go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,63 +40,62 @@ def sized(task: Any) -> Any:
 
 # --- Parts ----------------------------------------------------------------------------------------
 
-
-def _part_of_map(task: Map, first: int, count: int) -> Map:
-    return replace(task, a=task.a + first * DType(task.a_type).size, count=count)
-
-
-def _part_of_binary(task: Binary, first: int, count: int) -> Binary:
-    return replace(task, first=task.first + first, count=count)
+#: What is different about a part of a task, besides its size and what it writes.
+Changes = dict[str, int]
 
 
-def _part_of_softmax(task: Softmax, first: int, count: int) -> Softmax:
+def _part_of_map(task: Map, first: int) -> Changes:
+    return {"a": task.a + first * DType(task.a_type).size}
+
+
+def _part_of_numbers(task: Binary | Copy, first: int) -> Changes:
+    return {"first": task.first + first}
+
+
+def _part_of_softmax(task: Softmax, first: int) -> Changes:
     valid = task.valid + first * task.valid_step
-    return replace(task, a=task.a + first * task.a_stride, rows=count, valid=valid)
+    return {"a": task.a + first * task.a_stride, "valid": valid}
 
 
-def _part_of_rows(task: Norm | Quantise, first: int, count: int) -> Norm | Quantise:
-    return replace(task, a=task.a + first * task.a_stride, rows=count)
+def _part_of_rows(task: Norm | Quantise, first: int) -> Changes:
+    return {"a": task.a + first * task.a_stride}
 
 
-def _part_of_rotate(task: Rotate, first: int, count: int) -> Rotate | None:
+def _part_of_rotate(task: Rotate, first: int) -> Changes | None:
     """Parts begin where the table moves on."""
     if first % task.repeat:
         return None
     table = task.table + first // task.repeat * task.table_stride
-    return replace(task, a=task.a + first * task.a_stride, table=table, rows=count)
+    return {"a": task.a + first * task.a_stride, "table": table}
 
 
-def _part_of_pixels(task: Dot | Pool, first: int, count: int) -> Dot | Pool:
-    return replace(task, first_pixel=task.first_pixel + first, pixels=count)
+def _part_of_pixels(task: Dot | Pool, first: int) -> Changes:
+    return {"first_pixel": task.first_pixel + first}
 
 
-def _part_of_reduce(task: Reduce, first: int, count: int) -> Reduce:
-    return replace(task, a=task.a + first * task.row_stride, rows=count)
+def _part_of_reduce(task: Reduce, first: int) -> Changes:
+    return {"a": task.a + first * task.row_stride}
 
 
-def _part_of_copy(task: Copy, first: int, count: int) -> Copy:
-    return replace(task, first=task.first + first, count=count)
+def _part_of_gather(task: Gather, first: int) -> Changes:
+    return {"indices": task.indices + 4 * first}
 
 
-def _part_of_gather(task: Gather, first: int, count: int) -> Gather:
-    return replace(task, indices=task.indices + 4 * first, count=count)
+def _part_of_choose(task: Choose, first: int) -> Changes:
+    return {"a": task.a + first, "b": task.b + first}
 
 
-def _part_of_choose(task: Choose, first: int, count: int) -> Choose:
-    return replace(task, a=task.a + first, b=task.b + first, out_size=count)
-
-
-#: By kind: the field that counts what parts are made of, and how a part is made.
-_CUTS: dict[type[Task], tuple[str, Callable[[Any, int, int], Any]]] = {
+#: By kind: the field that counts what parts are made of, and how one differs that begins later.
+_CUTS: dict[type[Task], tuple[str, Callable[[Any, int], Changes | None]]] = {
     Dot: ("pixels", _part_of_pixels),
     Map: ("count", _part_of_map),
-    Binary: ("count", _part_of_binary),
+    Binary: ("count", _part_of_numbers),
     Softmax: ("rows", _part_of_softmax),
     Norm: ("rows", _part_of_rows),
     Quantise: ("rows", _part_of_rows),
     Pool: ("pixels", _part_of_pixels),
     Reduce: ("rows", _part_of_reduce),
-    Copy: ("count", _part_of_copy),
+    Copy: ("count", _part_of_numbers),
     Gather: ("count", _part_of_gather),
     Rotate: ("rows", _part_of_rotate),
     Choose: ("out_size", _part_of_choose),
@@ -104,13 +103,11 @@ _CUTS: dict[type[Task], tuple[str, Callable[[Any, int, int], Any]]] = {
 
 
 def _part(task: Any, first: int, count: int) -> Any:
-    """``count`` rows, pixels or numbers of a task, from ``first`` on; None if there is no such
-    part."""
-    part = _CUTS[type(task)][1](task, first, count)
-    if part is None:
-        return None
-    unit = written_size(task) // getattr(task, _CUTS[type(task)][0])
-    return sized(replace(part, out=task.out + first * unit))
+    """``count`` rows, pixels or numbers of a task, from ``first`` on."""
+    field, cut = _CUTS[type(task)]
+    changes = cut(task, first)
+    unit = written_size(task) // getattr(task, field)
+    return sized(replace(task, out=task.out + first * unit, **{field: count}, **(changes or {})))
 
 
 # --- Splitting ------------------------------------------------------------------------------------
@@ -200,45 +197,46 @@ def _inner_copy(part: Copy) -> Copy:
 # --- Joining --------------------------------------------------------------------------------------
 
 
-def join(left: Any, right: Any) -> Any | None:
-    """One task that does what two do that follow each other; None if they do not belong together.
-
-    It may be larger than a valid task.
-    """
-    if type(left) is not type(right) or right.out != left.out + left.out_size:
-        return None
-    field = _CUTS[type(left)][0] if type(left) in _CUTS else None
-    if field is None:
-        return None
-    counts = getattr(left, field), getattr(right, field)
-    whole = sized_as(left, right, field, sum(counts))
-    if _part(whole, 0, counts[0]) != left or _part(whole, *counts) != right:
-        return None
-    return whole
+def follows(left: Any, right: Any) -> bool:
+    """Whether a task goes on where another ends: whether both are parts of one."""
+    if type(left) is not type(right) or type(left) not in _CUTS:
+        return False
+    field, cut = _CUTS[type(left)]
+    changes = cut(left, getattr(left, field))
+    return changes is not None and _differs_by(left, right, changes, field)
 
 
-def sized_as(left: Any, right: Any, field: str, count: int) -> Any:
-    """``left``, made as long as both are."""
-    if field == "out_size":
-        return replace(left, out_size=count)
-    return replace(left, **{field: count}, out_size=left.out_size + right.out_size)
-
-
-def join_channels(left: Any, right: Any) -> Any | None:
+def follows_in_channels(left: Any, right: Any) -> bool:
     """The same of two parts of one pixel of a Dot."""
     if type(left) is not Dot or type(right) is not Dot or left.pixels != 1:
-        return None
+        return False
+    changes = {"first_channel": left.first_channel + left.channels}
+    return _differs_by(left, right, changes, "channels")
+
+
+def _differs_by(left: Any, right: Any, changes: Changes, field: str) -> bool:
+    """Whether two tasks are alike but for certain changes, their sizes, and where they write."""
     if right.out != left.out + left.out_size:
-        return None
-    whole = replace(
-        left, channels=left.channels + right.channels, out_size=left.out_size + right.out_size
+        return False
+    free = ("out", "out_size", field)
+    return all(
+        getattr(right, name) == changes.get(name, getattr(left, name))
+        for name in type(left).__dataclass_fields__
+        if name not in free and name != "kind"
     )
-    first = left.first_channel + left.channels
-    expected = replace(
-        whole,
-        first_channel=first,
-        channels=right.channels,
-        out=right.out,
-        out_size=right.out_size,
-    )
-    return whole if right == expected else None
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """One task that does what tasks do that follow each other, however large it gets."""
+    field = _CUTS[type(parts[0])][0]
+    return _grown(parts, field)
+
+
+def joined_channels(parts: Sequence[Any]) -> Any:
+    """The same of parts of one pixel."""
+    return _grown(parts, "channels")
+
+
+def _grown(parts: Sequence[Any], field: str) -> Any:
+    counts = {field: sum(getattr(part, field) for part in parts)}
+    return replace(parts[0], **({"out_size": sum(part.out_size for part in parts)} | counts))

@@ -68,7 +68,7 @@ class ByteTree:
     """All nodes of a byte tree.
 
     They are numbered from 1, the root, on: the children of node i are 2i and 2i + 1. The ``leaves``
-    come last: that many of them, from the node of that number on.
+    come last: that many of them, from the node of that number on. ``nodes`` has the hashes.
     """
 
     def __init__(self, data: Data, written: int | None = None) -> None:
@@ -79,17 +79,17 @@ class ByteTree:
         self._data = _whole_leaves(data)
         self.leaves = leaf_count(len(data))
         self._height = self.leaves.bit_length() - 1
-        self._nodes = np.empty((2 * self.leaves, NODE_WORDS), np.uint64)
+        self.nodes = np.empty((2 * self.leaves, NODE_WORDS), np.uint64)
         for depth in range(self._height + 1):
             zeros = np.frombuffer(zero_root(self._height - depth), np.uint64)
-            self._nodes[1 << depth : 2 << depth] = zeros
+            self.nodes[1 << depth : 2 << depth] = zeros
         self.update(0, len(data) if written is None else written)
 
     def update(self, start: int, size: int) -> None:
         """Hash again what has changed: the bytes ``start`` to ``start`` + ``size`` − 1."""
         if size <= 0:
             return
-        nodes, words = self._nodes.reshape(-1), self._data.view(np.uint64)
+        nodes, words = self.nodes.reshape(-1), self._data.view(np.uint64)
         first, last = start // LEAF_SIZE, (start + size - 1) // LEAF_SIZE
         numbers = np.arange(first, last + 1)
         to = (numbers + self.leaves) * NODE_WORDS
@@ -108,7 +108,7 @@ class ByteTree:
         """The hash of a node. Raises IndexError for one that there is not."""
         if not 1 <= number < 2 * self.leaves:
             raise IndexError(f"a tree of {self.leaves} leaves has no node {number}")
-        return bytes(self._nodes[number].tobytes())
+        return bytes(self.nodes[number].tobytes())
 
     def children(self, number: int) -> tuple[int, ...]:
         """The numbers of a node's two children; none of a leaf's."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fpvm.keccak import keccak256
 from mlvm.kernels.tree import hash_messages, hash_pure
+from mlvm.roots import Roots
 from mlvm.trees import ByteTree, hash_of_bytes, leaf, leaf_count, node, root, zero_root
 
 
@@ -97,3 +98,23 @@ def test_compiled_hashes(count, size, tag):
     hash_messages(words, at, out, to, size, tag)
     hash_pure(words, at, expected, to, size, tag)
     assert (out == expected).all()
+
+
+@given(st.data(), st.sampled_from([1, 2, 64]), st.sampled_from([1, 5, 4096]))
+def test_roots_after_many_changes(data, leaves, batch):
+    """As one tree that is brought up to date after each."""
+    size = leaves * 1024
+    array = np.frombuffer(noise(size), np.uint8).copy()
+    array[size // 2 :] = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlvm.roots.BATCH", batch)
+        roots = Roots(array, written=size // 2)
+        expected = [plain_root(array.tobytes())]
+        for number in range(data.draw(st.integers(1, 12))):
+            start = data.draw(st.integers(0, size - 1))
+            length = data.draw(st.integers(1, min(5000, size - start)))
+            array[start : start + length] = number + 1
+            roots.add(start, length)
+            expected.append(plain_root(array.tobytes()))
+        roots.flush()
+    assert roots.found == expected
