@@ -12,7 +12,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import crowds, dispute_gas, engines, gas, guest_inference, memory, proofs, traces
+from bench import (
+    crowds,
+    dispute_gas,
+    engines,
+    gas,
+    guest_inference,
+    inference,
+    language,
+    memory,
+    proofs,
+    traces,
+)
 from bench.measure import Row
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -25,9 +36,11 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "sizes": gas.measure_sizes,
     "evms": gas.measure_times,
     "dispute": dispute_gas.measure,
+    "inference": inference.measure,
     "kernels": guest_inference.measure_kernels,
     "tasks": guest_inference.measure_tasks,
     "crowds": crowds.measure,
+    "language": language.measure,
 }
 
 

@@ -36,8 +36,8 @@ def plan(graph: Graph, about: dict[str, Any] | None = None) -> Model:
     """
     if not graph.inputs or not graph.outputs:
         raise GraphError(f"{graph.name}: a graph without input or without output")
-    output = Buffer("output", sum(_bytes(tensor) for tensor in graph.outputs))
-    drafts = [*graph.drafts, *_output_drafts(graph, output)]
+    output, copies = _output(graph)
+    drafts = [*graph.drafts, *copies]
     blob, constants = _blob(drafts)
     arena = _Arena(graph, drafts, output)
     places = constants | arena.places
@@ -79,8 +79,19 @@ def _described(tensor: Tensor) -> dict[str, Any]:
     }
 
 
-def _output_drafts(graph: Graph, output: Buffer) -> list[Draft]:
-    """Copies of all outputs to where the output is."""
+def _output(graph: Graph) -> tuple[Buffer, list[Draft]]:
+    """Where the output is: in the buffer of the only one, if it is just that; else in one of its
+    own, with the copies of all outputs to there."""
+    only = graph.outputs[0]
+    is_computed = only.buffer.constant is None and only.buffer is not graph.inputs[0].buffer
+    is_whole = only.is_contiguous and _bytes(only) == only.buffer.size
+    if len(graph.outputs) == 1 and is_computed and is_whole:
+        return only.buffer, []
+    output = Buffer("output", sum(_bytes(tensor) for tensor in graph.outputs))
+    return output, _copies(graph, output)
+
+
+def _copies(graph: Graph, output: Buffer) -> list[Draft]:
     copies = Graph(graph.name)
     at = 0
     for tensor in graph.outputs:
