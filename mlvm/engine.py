@@ -22,7 +22,7 @@ from mlvm.memory import Memory
 from mlvm.model import MAX_TASKS, Model
 from mlvm.selftest import is_sound, is_sound_kernel
 from mlvm.tasks import Dot, Input, Nothing, Output, Task
-from mlvm.threads import Threads
+from mlvm.threads import Threads, one_blas_thread
 from mlvm.trees import ByteArray
 
 #: What can be switched off: fast paths of products, and compiled kernels of everything else.
@@ -94,6 +94,10 @@ class Engine:
 
     def run(self, data: bytes, observe: Observer | None = None, until: int = MAX_TASKS) -> Outcome:
         """Run on an input, the tasks before number ``until``. The arena is left as it is then."""
+        with one_blas_thread():
+            return self._run(data, observe, until)
+
+    def _run(self, data: bytes, observe: Observer | None, until: int) -> Outcome:
         is_filled = False
         for group in self.groups:
             if group.first >= until:

@@ -39,6 +39,8 @@ BYTE = 255
 LOW = 128
 #: Places of a kernel whose products, of 16 and 8 bits, add up to less than 2^31.
 MOST_TAPS = 256
+#: Products that take as long as other things that are done to a number.
+MACS_PER_NUMBER = 32
 #: Groups of a convolution that are worth a product each.
 MOST_GROUPS = 32
 
@@ -238,7 +240,8 @@ class Products:
             first = group * task.group_size
             numbers = picture[:, first : first + task.group_size]
             for pixel, halves in self._unfolded(task, numbers, chosen):
-                sums.finish(chosen.sums(halves), chosen.factors, (pixel, channels.start))
+                found = chosen.sums(halves, self._threads)
+                sums.finish(found, chosen.factors, (pixel, channels.start))
         return True
 
     def _unfolded(
@@ -307,16 +310,19 @@ class _Blas:
             (picture & 255).astype(self.weights.dtype),
         ]
 
-    def sums(self, halves: list[Array]) -> NDArray[Any]:
+    def sums(self, halves: list[Array], threads: Threads) -> NDArray[Any]:
         """Parts × rows × columns."""
-        count = len(self.cuts) - 1
-        shape = (len(halves) * count, len(halves[0]), len(self.weights))
-        parts = np.empty(shape, self.weights.dtype)
-        for index, rows in enumerate(halves):
-            for place in range(count):
-                part = slice(self.cuts[place], self.cuts[place + 1])
-                out = parts[index * count + place]
-                np.matmul(rows[:, part], self.weights[:, part].T, out=out)
+        count, columns = len(self.cuts) - 1, len(self.weights)
+        parts = np.empty((len(halves) * count, len(halves[0]), columns), self.weights.dtype)
+
+        def some(rows: slice) -> None:
+            for index, half in enumerate(halves):
+                for place in range(count):
+                    cut = slice(self.cuts[place], self.cuts[place + 1])
+                    out = parts[index * count + place, rows]
+                    np.matmul(half[rows, cut], self.weights[:, cut].T, out=out)
+
+        threads.over(len(halves[0]), columns * self.weights.shape[1] // MACS_PER_NUMBER, some)
         return parts
 
 
