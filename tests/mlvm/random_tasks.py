@@ -122,9 +122,11 @@ def spoilt(task: Any, random: Random) -> Any:
     for _ in range(random.choice((1, 1, 2))):
         name = random.choice(fields(task)).name
         value = getattr(task, name)
-        edge = random.choice((1 << 24, (1 << 24) + 1, 1 << 14, 1 << 16, 1 << 31, NONE, 0))
+        edge = (1 << random.choice((0, 4, 14, 16, 24, 29, 30, 31, 32))) + random.choice((-1, 0, 1))
         near = (value + random.choice((-1, 1))) & NONE
-        task = replace(task, **{name: random.choice((edge, near, random.randrange(1 << 32)))})
+        task = replace(
+            task, **{name: random.choice((edge & NONE, near, random.randrange(1 << 32)))}
+        )
     return task
 
 

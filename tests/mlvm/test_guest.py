@@ -16,14 +16,32 @@ from mlvm.checks import is_valid
 from mlvm.effects import ArenaState, InputState, OutputState, effect, run
 from mlvm.engine import Engine
 from mlvm.histories import Inference, InferenceSource
+from mlvm.importers.bert import EncoderGraph
+from mlvm.importers.llama import NOTHING, generator
 from mlvm.model import Header, Model
 from mlvm.models.catalogue import MODELS
+from mlvm.plan import plan
 from mlvm.spec import KERNELS, Operands
-from mlvm.tasks import KINDS, NONE, SIGNED, Copy, Dot, DType, Input, Map, Nothing, Output, unpack
+from mlvm.tasks import (
+    KINDS,
+    NONE,
+    SIGNED,
+    Copy,
+    Dot,
+    DType,
+    Gather,
+    Input,
+    Map,
+    Nothing,
+    Output,
+    Source,
+    unpack,
+)
 from mlvm.trees import LEAF_SIZE, leaf_count, zero_root
 from programs.toolchain import CHECKOUT
 from tests.mlvm import guest, native_kernels
 from tests.mlvm.hostile_tasks import SIZE, TASKS
+from tests.mlvm.language_models import decoder, encoder
 from tests.mlvm.random_tasks import COMPUTING, random_task, some_bytes, spoilt
 
 SOURCES = CHECKOUT / "programs/mlrun"
@@ -99,6 +117,40 @@ def test_records_of_noise_do_nothing_or_what_the_specification_says():
         is_known = record[3] < len(KINDS)
         expected = is_known and is_valid(unpack(record), *sizes)
         assert native_kernels.is_valid(record, *sizes) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "highest"),
+    [
+        ("norm", "epsilon_high", checks.EPSILON_LIMIT - 1),
+        ("map i32 beyond", "step", checks.MAX_STEP),
+        ("map i32 beyond", "segments", checks.MAX_SEGMENTS),
+        ("pool max", "divisor", checks.MAX_DIVISOR),
+        ("rotate", "repeat", checks.MAX_COUNT),
+        ("copy pad", "first", checks.MAX_COUNT),
+        ("binary max", "operation", 3),
+        ("reduce i16", "operation", 2),
+        ("dot i8 pair w=3", "height", checks.MAX_COUNT),
+    ],
+)
+def test_the_limits_of_fields(name, field, highest):
+    for value in (highest, highest + 1):
+        task = replace(TASKS[name], **{field: value})
+        sizes = (SIZE, ANY_SIZE, ANY_SIZE)
+        assert is_valid(task, *sizes) == (value == highest)
+        assert native_kernels.is_valid(task.pack(), *sizes) == (value == highest)
+
+
+def test_rows_of_a_table_by_any_index():
+    """The last row, one behind it, and one of which the sign says that there is none."""
+    indices = (0, 3, 4, 5, -1, -4, 1 << 24, -(1 << 31))
+    arena = b"".join(index.to_bytes(4, "big", signed=True) for index in indices) + bytes(992)
+    blob = bytes(range(1, 41)) + (1).to_bytes(4, "big") * 40
+    size, count = 3 * len(indices), len(indices)
+    task = Gather(100, size, 0, Source.BLOB, 0, DType.U8, 3, 4, 3, 40, 0, DType.U8, count)
+    operands = Operands(blob, arena)
+    assert native_kernels.write(task.pack(), size, operands) == KERNELS[Gather](task, operands)
+    assert_agrees(model_of(task, blob=blob, arena_size=1024), 0, ArenaState(arena))
 
 
 #: 3 pixels of 5 channels, of rows that are long; what comes out are the sums themselves.
@@ -280,18 +332,49 @@ def replace_tasks(model, tasks):
     )
 
 
-@pytest.mark.parametrize("name", ["mnist-mlp", "mnist-cnn"])
-def test_a_whole_inference(name):
-    """Against the native engine, by the preimages that it gives; no more than a million steps for
-    the network of 784, 20 and 10."""
-    model = MODELS[name](None).model
-    inference = Inference(Engine(model), Random(4).randbytes(model.header.input_size))
+# --- Whole inferences, by the native engine and its preimages -------------------------------------
+
+
+def steps_of(model, data, every=1):
+    """The guest says what the native engine says, of each task or every so many; steps in all."""
+    inference = Inference(Engine(model), data)
     source, steps = InferenceSource(inference), 0
-    for index, after in enumerate(inference.states[1:]):
+    for index in range(0, model.header.task_count, every):
         answer = guest.answer_within(inference, source, index)
-        assert (answer.state, answer.exit_code) == (after, 0)
+        assert (answer.state, answer.exit_code) == (inference.states[index + 1], 0)
         steps += answer.steps
-    assert steps <= (1_000_000 if name == "mnist-mlp" else 1 << 24)
+    return steps
+
+
+def tokens(*numbers):
+    return b"".join(number.to_bytes(4, "big", signed=True) for number in numbers)
+
+
+def test_mnist_takes_less_than_a_million_steps():
+    model = MODELS["mnist-mlp"](None).model
+    assert steps_of(model, Random(4).randbytes(784)) < 1_000_000
+
+
+def test_a_convolutional_network():
+    model = MODELS["mnist-cnn"](None).model
+    steps_of(model, Random(4).randbytes(784))
+
+
+def test_an_encoder():
+    model = plan(EncoderGraph(encoder(layers=1, width=16, hidden=24), 5).graph)
+    steps_of(model, tokens(3, 7, 11, 0, 0))
+
+
+def test_a_layer_of_an_encoder_of_real_size():
+    """As MiniLM's are."""
+    shape = {"layers": 1, "width": 384, "hidden": 1536, "heads": 12}
+    model = plan(EncoderGraph(encoder(**shape), 12).graph)
+    steps_of(model, tokens(3, 7, 11, *[0] * 9), every=7)
+
+
+def test_a_decoder():
+    small = decoder(layers=1, width=16, hidden=24, vocabulary=16)
+    steps_of(plan(generator(small, 3, 2).graph), tokens(NOTHING, 4, 9))
 
 
 # --- What is no model, no tree, no question -------------------------------------------------------
