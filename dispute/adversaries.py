@@ -17,7 +17,7 @@ from dispute.graph import Node
 from dispute.moves import Bisect, Move, Open, Prove, Refine, UpdateTimers
 from dispute.protocol import Dispute, Update
 from dispute.table import Boundary, Table
-from dispute.vm import ProgramRuns
+from dispute.vm import Runs
 from fpvm.history import History
 from fpvm.keccak import keccak256
 from fpvm.proof import Witness
@@ -129,7 +129,7 @@ class FalseHistories:
 
 def forged_end(boundary: Boundary, word: bytes) -> tuple[bytes, bytes]:
     """A last state, and the proof that its outcome is ``word``: one that no run ends in."""
-    if not isinstance(boundary, ProgramRuns):
+    if not isinstance(boundary, Runs):
         return word, b""
     state = State(mem_root=keccak256(word), pc=0, next_pc=4, output=word, exited=True)
     return state.hash(), state.pack()
