@@ -21,6 +21,7 @@ from bench import (
     inference,
     language,
     memory,
+    models,
     proofs,
     traces,
 )
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "sizes": gas.measure_sizes,
     "evms": gas.measure_times,
     "dispute": dispute_gas.measure,
+    "models": models.measure,
     "inference": inference.measure,
     "kernels": guest_inference.measure_kernels,
     "tasks": guest_inference.measure_tasks,

@@ -42,10 +42,11 @@ def prepared(model: Model, path: Path) -> dict[str, Array]:
     """
     about = model.about.get("preparation")
     ends = inputs(model)
-    if path.suffix in (".npy", ".npz") or about is None:
-        return _of_numpy(path, ends)
     try:
+        about = about or {"kind": "numbers"}
         kind = about["kind"]
+        if kind == "numbers" or (kind == "image" and path.suffix in (".npy", ".npz")):
+            return _of_numpy(path, ends)
         if kind == "image":
             return {ends[0].name: image(path, about).reshape(ends[0].shape)}
         if kind == "file":

@@ -23,7 +23,7 @@ def _mnist(kind: str) -> Import:
 
 def _magika(budget: float | None) -> Imported:
     graph = read(magika.file())
-    return import_graph("magika", graph, magika.samples(), budget or 0.1, magika.about())
+    return import_graph("magika", graph, magika.samples(), budget or 0.05, magika.about())
 
 
 def _opennsfw(budget: float | None) -> Imported:

@@ -59,4 +59,7 @@ def photographs(tools: Path = TOOLS) -> list[Path]:
 
 
 def samples(tools: Path = TOOLS) -> dict[str, NDArray[np.uint8]]:
-    return {"pixels": np.stack([image(path, PREPARATION) for path in photographs(tools)])}
+    """The photographs, and what is in the middle of each."""
+    pictures = [image(path, PREPARATION) for path in photographs(tools)]
+    middles = [picture[56:168, 56:168].repeat(2, 0).repeat(2, 1) for picture in pictures]
+    return {"pixels": np.stack(pictures + middles)}
