@@ -6,7 +6,7 @@ Level 0 has the states of the model's run; the levels below are of the guest's r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dispute.case import Case
@@ -16,9 +16,11 @@ from dispute.table import Boundary, Level, Table, Terms
 from dispute.vm import Runs, SameStates, Steps
 from fpvm.history import History
 from fpvm.keccak import keccak256
+from fpvm.oracle import keccak_key
+from fpvm.sources import ChainSource, DictSource
 from mlvm.effects import input_state
 from mlvm.guest import guest_genesis, guest_program
-from mlvm.histories import Inference, InferenceSource, task_word
+from mlvm.histories import Inference, InferenceSource, task_preimage, task_word
 from mlvm.trees import hash_of_bytes
 
 #: As many tasks as a model may have, and as many steps as one may take: 2^24.
@@ -108,13 +110,16 @@ class InferenceHistories(RunHistories):
 
     def _run(self, origin: bytes, index: int) -> Run:
         if index not in self._runs:
-            word = self.word(index, self.history(origin, ()).state(index))
-            self._runs[index] = Run(self._guest, word, self._stride(0), self._folder)
+            question = self.question(index, self.history(origin, ()).state(index))
+            # A source knows the questions about the tasks that there are; not those behind them.
+            asked = DictSource({keccak_key(question): question})
+            guest = replace(self._guest, source=ChainSource([asked, self._guest.source]))
+            self._runs[index] = Run(guest, keccak256(question), self._stride(0), self._folder)
         return self._runs[index]
 
-    def word(self, index: int, pre: bytes) -> bytes:
+    def question(self, index: int, pre: bytes) -> bytes:
         """What the guest is asked about task ``index``."""
-        return task_word(self.inference.model.address, index, pre)
+        return task_preimage(self.inference.model.address, index, pre)
 
 
 def inference_case(inference: Inference, table: Table, cache: Path) -> Case:

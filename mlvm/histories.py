@@ -24,10 +24,11 @@ KEPT_ARENAS = 2
 
 def task_word(address: bytes, index: int, state: bytes) -> bytes:
     """The input of the VM for task ``index``, from the state before it."""
-    return keccak256(_task_preimage(address, index, state))
+    return keccak256(task_preimage(address, index, state))
 
 
-def _task_preimage(address: bytes, index: int, state: bytes) -> bytes:
+def task_preimage(address: bytes, index: int, state: bytes) -> bytes:
+    """What that word is the hash of."""
     return b"task" + address + index.to_bytes(8, "big") + state
 
 
@@ -139,7 +140,7 @@ class InferenceSource:
             b"input" + hash_of_bytes(data),
             b"bytes" + len(data).to_bytes(8, "big") + root(data),
             *(
-                _task_preimage(model.address, index, state)
+                task_preimage(model.address, index, state)
                 for index, state in enumerate(inference.states)
             ),
         ]

@@ -27,9 +27,9 @@ NAMES = ("Input", *(kind.__name__ for kind in COMPUTING), "Output")
 HEIGHTS = (4, 12, 12)
 
 
-def model_of(tasks: list[Task], blob: bytes, macs: int = 77) -> Model:
+def model_of(tasks: list[Task], blob: bytes) -> Model:
     sizes = {"arena_size": ARENA, "input_size": SIZE, "output_size": SIZE}
-    return Model.of(tasks, blob, {"name": "one of every kind"}, macs=macs, **sizes)
+    return Model.of(tasks, blob, {"name": "one of every kind"}, macs=77, **sizes)
 
 
 @cache
@@ -75,15 +75,27 @@ def with_blob(model: Model, at: int) -> Model:
     """The model with another byte of its blob."""
     blob = bytearray(model.blob.tobytes())
     blob[at] ^= 1
-    header = model.header
-    return model_of(list(filter(None, model.tasks)), bytes(blob), header.macs)
+    return _rebuilt(model, list(filter(None, model.tasks)), bytes(blob))
 
 
 def with_task(model: Model, index: int, **fields: int) -> Model:
     """The model with another task."""
     tasks = list(filter(None, model.tasks))
     tasks[index] = replace(tasks[index], **fields)  # type: ignore[arg-type]
-    return model_of(tasks, model.blob.tobytes(), model.header.macs)
+    return _rebuilt(model, tasks, model.blob.tobytes())
+
+
+def _rebuilt(model: Model, tasks: list[Task], blob: bytes) -> Model:
+    header = model.header
+    return Model.of(
+        tasks,
+        blob,
+        model.about,
+        arena_size=header.arena_size,
+        input_size=header.input_size,
+        output_size=header.output_size,
+        macs=header.macs,
+    )
 
 
 def honest(of: World) -> InferenceHistories:
