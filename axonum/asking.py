@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from axonum.output import hexadecimal
+from axonum.output import hexadecimal, in_line
 from axonum.session import UsageError
 from mlvm import language, preparation, values
 from mlvm.effects import OutputState
@@ -68,10 +68,12 @@ def _of_file(engine: Engine, path: Path, raw: bool) -> Answers:
     document["output"] = hexadecimal(state.output)
     document["labels"] = [{"label": label, "score": score} for label, score in labels]
     if labels:
-        told = ", ".join(f"{label} {score:.1%}" for label, score in labels if score >= 0.001)
-        lines = [f"{path}: {told or labels[0][0]}"]
+        told = ", ".join(
+            f"{in_line(label)} {score:.1%}" for label, score in labels if score >= 0.001
+        )
+        lines = [f"{path}: {told or in_line(labels[0][0])}"]
     else:
-        lines = [f"{path}: {name} {_short(array)}" for name, array in found.items()]
+        lines = [f"{path}: {in_line(name)} {_short(array)}" for name, array in found.items()]
     lines.append(f"  outputHash {document['outputHash']}")
     return Answers(lines, [document])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from axonum.output import Json, hexadecimal, show
+from axonum.output import Json, hexadecimal, in_line, show
 from axonum.session import UsageError
 
 # What computes takes a second to import: each command does it for itself.
@@ -137,7 +137,8 @@ def info(path: ModelFile, as_json: Json = False) -> None:
         print(json.dumps({**document, **ends, "kinds": kinds}))
         return
     for key in ("inputs", "outputs"):
-        for place, end in enumerate(ends[key] or []):
+        listed = ends[key]
+        for place, end in enumerate(listed if isinstance(listed, list) else []):
             document[f"{key[:-1]} {place}"] = _end(end)
     document["kinds"] = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     show(document, False)
@@ -146,7 +147,7 @@ def info(path: ModelFile, as_json: Json = False) -> None:
 def _describe(found: Model) -> dict[str, Any]:
     header = found.header
     return {
-        "name": str(found.about.get("name", "")),
+        "name": in_line(found.about.get("name", "")),
         "address": hexadecimal(found.address),
         "tasks": header.task_count,
         "macs": header.macs,
@@ -159,10 +160,11 @@ def _describe(found: Model) -> dict[str, Any]:
 
 def _end(end: Any) -> str:
     """One input or output, in a line."""
-    if not isinstance(end, dict):
-        return str(end)
-    shape = " × ".join(map(str, end.get("shape", ())))
-    return f"{end.get('name')}: {shape or 'one'} {end.get('type')}, {end.get('scale')} each"
+    if not isinstance(end, dict) or not isinstance(end.get("shape"), list):
+        return in_line(end)
+    shape = " × ".join(map(str, end["shape"]))
+    text = f"{end.get('name')}: {shape or 'one'} {end.get('type')}, {end.get('scale')} each"
+    return in_line(text)
 
 
 # --- run ------------------------------------------------------------------------------------------

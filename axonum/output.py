@@ -28,6 +28,12 @@ def show(document: dict[str, Any], as_json: bool) -> None:
         print(f"{name:{width}}  {value}")
 
 
+def in_line(value: object) -> str:
+    """What a file says, for one line of a terminal."""
+    text = str(value)[:200]
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def hexadecimal(data: bytes) -> str:
     return "0x" + data.hex()
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from mlvm.values import End, InputError, inputs
 Array = NDArray[Any]
 #: The files of numpy, images and others that are read whole have at most so many bytes.
 MAX_FILE = 1 << 28
+#: Pixels of the side of a resized image.
+MAX_SIDE = 1 << 14
 _MODES = ("L", "RGB", "BGR")
 
 
@@ -40,22 +43,22 @@ def prepared(model: Model, path: Path) -> dict[str, Array]:
     Raises :class:`InputError` if the file is not what it should be, :class:`ModelError` if the
     description is not; OSError.
     """
-    about = model.about.get("preparation")
+    about = model.about.get("preparation") or {"kind": "numbers"}
     ends = inputs(model)
     try:
-        about = about or {"kind": "numbers"}
         kind = about["kind"]
         if kind == "numbers" or (kind == "image" and path.suffix in (".npy", ".npz")):
             return _of_numpy(path, ends)
+        [end] = ends
         if kind == "image":
-            return {ends[0].name: image(path, about).reshape(ends[0].shape)}
+            return {end.name: image(path, about, prod(end.shape)).reshape(end.shape)}
         if kind == "file":
-            return {ends[0].name: beginning_and_end(path, about).reshape(ends[0].shape)}
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+            return {end.name: beginning_and_end(path, about, prod(end.shape)).reshape(end.shape)}
+    except InputError:
+        raise
+    except (ArithmeticError, KeyError, TypeError, ValueError):
         raise ModelError("the description does not say how an input is prepared") from None
-    raise ModelError(f"an input of the kind {kind!r} is not prepared here")
+    raise ModelError(f"an input of the kind {str(kind)[:40]!r} is not prepared here")
 
 
 # --- Numbers --------------------------------------------------------------------------------------
@@ -96,14 +99,22 @@ def _check_size(path: Path) -> None:
 # --- Images ---------------------------------------------------------------------------------------
 
 
-def image(path: Path, about: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The bytes of an image, as ``about`` has them. Raises :class:`InputError`."""
+def image(path: Path, about: Mapping[str, Any], size: int | None = None) -> NDArray[np.uint8]:
+    """The bytes of an image, as ``about`` has them, of which there are ``size``.
+
+    Raises :class:`InputError`, and ValueError, TypeError or KeyError for an ``about`` that makes
+    no sense.
+    """
     mode, order = about["mode"], about.get("order", "HWC")
     width, height = (int(length) for length in about["size"])
     if mode not in _MODES or order not in ("CHW", "HWC") or min(width, height) < 1:
         raise ValueError
+    across, down = (int(length) for length in about.get("resize", (width, height)))
+    if not (width <= across <= MAX_SIDE and height <= down <= MAX_SIDE):
+        raise ValueError
+    if size not in (None, width * height * (1 if mode == "L" else 3)):
+        raise ValueError
     picture = _opened(path).convert("L" if mode == "L" else "RGB")
-    across, down = about.get("resize", (width, height))
     if picture.size != (across, down):
         picture = picture.resize((across, down), Image.Resampling.BILINEAR)
     left, top = (across - width) // 2, (down - height) // 2
@@ -135,16 +146,25 @@ def _opened(path: Path) -> Image.Image:
 # --- Files ----------------------------------------------------------------------------------------
 
 
-def beginning_and_end(path: Path, about: Mapping[str, Any]) -> NDArray[np.int32]:
-    """The first and the last bytes of a file that are no white space at its ends."""
-    block, padding = int(about["block"]), int(about["padding"])
+def beginning_and_end(
+    path: Path, about: Mapping[str, Any], size: int | None = None
+) -> NDArray[np.int32]:
+    """The first and the last bytes of a file that are no white space at its ends; ``size``: how
+    many there are to be. Raises OSError, and what :func:`image` does."""
+    block, padding, begin, end = (int(about[key]) for key in ("block", "padding", "begin", "end"))
+    if (
+        size not in (None, begin + end)
+        or not 0 < max(begin, end) <= block <= MAX_FILE
+        or min(begin, end) < 1
+    ):
+        raise ValueError
     with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
+        length = file.seek(0, io.SEEK_END)
         file.seek(0)
-        first = file.read(block).lstrip()[: int(about["begin"])]
-        file.seek(max(0, size - block))
-        last = file.read(block).rstrip()[-int(about["end"]) :]
-    tokens = np.full(int(about["begin"]) + int(about["end"]), padding, np.int32)
+        first = file.read(block).lstrip()[:begin]
+        file.seek(max(0, length - block))
+        last = file.read(block).rstrip()[-end:]
+    tokens = np.full(begin + end, padding, np.int32)
     tokens[: len(first)] = list(first)
     tokens[len(tokens) - len(last) :] = list(last)
     return tokens
