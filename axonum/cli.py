@@ -18,7 +18,7 @@ import typer
 from axonum import INTERRUPTED
 from axonum.dispute import dispute
 from axonum.levels import LEVELS, Levels, heights
-from axonum.model import model
+from axonum.model_game import model
 from axonum.output import REFUTED, Json
 from axonum.session import UsageError, explain, printable
 from axonum.vm import vm

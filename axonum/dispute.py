@@ -203,7 +203,8 @@ def play(
         secret = onchain.key(key_file)
         place = onchain.reach(l1, contract, from_block, secret)
         truth = playing.Truth.load(program, preimages, cache, arguments, env, input_word(input))
-        player = playing.Playing(place, truth, word(origin), challenger, adversary)
+        case = truth.case(place.contract, word(origin))
+        player = playing.Playing(place, case, challenger, adversary)
         limit = onchain.wei("--max-stake", max_stake) if max_stake else None
         has_won = player.run(limit, interval, as_json)
     if not has_won:

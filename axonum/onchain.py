@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+# With it, disputes about inferences are known, too.
+import mlvm.client  # noqa: F401
 from axonum.output import parse_hex
 from axonum.session import UsageError, explain
 from contracts.artifacts import ArtifactError

@@ -35,6 +35,7 @@ from dispute.report import Subject, render
 from dispute.runner import Note, Runner
 from dispute.sender import Limits
 from dispute.status import open_contests
+from dispute.table import Table, Terms
 from dispute.text import ether, full
 from fpvm.proof import WitnessError
 from fpvm.sources import DictSource, open_source
@@ -68,20 +69,26 @@ class Wanted:
     bounty: int
     sink: bytes | None
 
+    def terms(self) -> Terms:
+        censorship, delay, compute = self.times
+        return least_terms(
+            self.heights,
+            censorship=censorship,
+            delay=delay,
+            compute=compute,
+            bounty=self.bounty,
+            sink=self.sink or SINK,
+            confirm_after=self.confirm_after,
+        )
+
 
 def deploy(url: str, key: str, at: Start, wanted: Wanted, as_json: bool) -> None:
-    censorship, delay, compute = wanted.times
-    terms = least_terms(
-        wanted.heights,
-        censorship=censorship,
-        delay=delay,
-        compute=compute,
-        bounty=wanted.bounty,
-        sink=wanted.sink or SINK,
-        confirm_after=wanted.confirm_after,
-    )
-    table = program_table(at.state, wanted.heights, terms, wanted.stake)
-    l1 = L1.connect(url, key)
+    table = program_table(at.state, wanted.heights, wanted.terms(), wanted.stake)
+    show(deployed(L1.connect(url, key), table)[1], as_json)
+
+
+def deployed(l1: L1, table: Table) -> tuple[DisputeContract, dict[str, Any]]:
+    """The contracts for disputes on these terms, put on L1; and what there is to say about them."""
     before = l1.block()
     contract = DisputeContract.deploy(l1, table, Step.deploy(l1))
     document = {
@@ -89,14 +96,14 @@ def deploy(url: str, key: str, at: Start, wanted: Wanted, as_json: bool) -> None
         "step": full(contract.step.address),
         "oracle": full(contract.step.oracle.address),
         "fromBlock": before.number if before else 0,
-        "levels": " | ".join(map(str, wanted.heights)),
-        "confirmAfter": terms.confirm_after,
+        "levels": " | ".join(str(level.height) for level in table.levels),
+        "confirmAfter": table.terms.confirm_after,
         "bound": table.bound,
-        "stakeWei": wanted.stake,
-        "bountyWei": wanted.bounty,
-        "sink": full(terms.sink),
+        "stakeWei": table.levels[0].stake,
+        "bountyWei": table.terms.bounty,
+        "sink": full(table.terms.sink),
     }
-    show(document, as_json)
+    return contract, document
 
 
 # --- The truth ------------------------------------------------------------------------------------
@@ -141,15 +148,10 @@ class Playing:
     """A dispute that we have a part in. ``adversary``: the name of one to play."""
 
     def __init__(
-        self,
-        place: Place,
-        truth: Truth,
-        origin: bytes,
-        is_challenger: bool,
-        adversary: str | None,
+        self, place: Place, case: Case, is_challenger: bool, adversary: str | None = None
     ) -> None:
         self._place = place
-        self._case = truth.case(place.contract, origin)
+        self._case = case
         self._is_challenger = is_challenger
         self._adversary = parse(adversary)[0] if adversary else None
 
