@@ -14,7 +14,7 @@ from contracts.chain import Chain, Receipt, Reverted
 from contracts.clients import WrongContract, address_word, check_code
 from dispute.boundaries import KINDS, Kind, deploy_runs, find_runs
 from dispute.client import DisputeContract
-from mlvm.game import Inferences
+from mlvm.boundary import Inferences
 
 
 @dataclass(frozen=True)

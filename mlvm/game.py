@@ -6,60 +6,26 @@ Level 0 has the states of the model's run; the levels below are of the guest's r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
+# With it, the client of the dispute contract knows our boundary.
+import mlvm.client  # noqa: F401
 from dispute.case import Case
 from dispute.histories import Program, Run, RunHistories
-from dispute.protocol import ZERO_WORD, Refused
 from dispute.table import Boundary, Level, Table, Terms
-from dispute.vm import Runs, SameStates, Steps
+from dispute.vm import SameStates, Steps
 from fpvm.history import History
 from fpvm.keccak import keccak256
 from fpvm.oracle import keccak_key
 from fpvm.sources import ChainSource, DictSource
-from mlvm.effects import input_state
+from mlvm.boundary import Inferences, origin_of
 from mlvm.guest import guest_genesis, guest_program
-from mlvm.histories import Inference, InferenceSource, task_preimage, task_word
+from mlvm.histories import Inference, InferenceSource, task_preimage
 from mlvm.trees import hash_of_bytes
 
 #: As many tasks as a model may have, and as many steps as one may take: 2^24.
 HEIGHTS = (16, 12, 12)
-
-
-def origin_of(model: bytes, input_hash: bytes) -> bytes:
-    """The origin of disputes about a model, by its address, on an input, by its hash."""
-    return keccak256(b"inference" + model + input_hash)
-
-
-@dataclass(frozen=True)
-class Inferences(Runs):
-    """The boundary of the two levels that know what an inference is, on L1
-    contracts/src/opml/Inferences.sol; of the guest that computes one task.
-
-    ``known``: the inferences that were registered, by origin.
-    """
-
-    known: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict, compare=False, repr=False)
-
-    def register(self, model: bytes, input_hash: bytes) -> bytes:
-        """Make an inference known by its origin, which is returned."""
-        origin = origin_of(model, input_hash)
-        self.known[origin] = model, input_hash
-        return origin
-
-    def inference_of(self, origin: bytes) -> tuple[bytes, bytes]:
-        """Model and input hash of a registered origin."""
-        model, input_hash = self.known.get(origin, (ZERO_WORD, ZERO_WORD))
-        if origin_of(model, input_hash) != origin:
-            raise Refused("UnknownInference", origin)
-        return model, input_hash
-
-    def start(self, origin: bytes, index: int, pre: bytes) -> bytes:
-        model, input_hash = self.inference_of(origin)
-        if index == 0 and pre == ZERO_WORD:
-            return input_state(input_hash)
-        return self.run_on(task_word(model, index, pre))
 
 
 def guest_inferences() -> Inferences:

@@ -1,5 +1,4 @@
-"""``axonum model commit``, ``prove``, ``publish``, ``fetch``; ``deploy`` and ``challenge`` on a real
-node, against somebody who lies."""
+"""``axonum model`` about inferences that somebody may be wrong about; once on a real node."""
 
 from __future__ import annotations
 
@@ -18,8 +17,9 @@ from dispute.adversaries import honest
 from dispute.discovery import discover
 from dispute.runner import Runner
 from fpvm import proof_file
+from mlvm.boundary import origin_of
 from mlvm.client import InferencesContract, OpMLContract
-from mlvm.game import inference_case, origin_of
+from mlvm.game import inference_case
 from mlvm.model import Model
 from mlvm.trees import hash_of_bytes
 from tests.axonum.test_cli import Result

@@ -26,9 +26,10 @@ from dispute.vm import SameStates
 from fpvm.history import History
 from fpvm.keccak import keccak256
 from fpvm.state import State
+from mlvm.boundary import Inferences, origin_of
 from mlvm.client import InferencesContract, OpMLContract
 from mlvm.effects import output_hash, output_state
-from mlvm.game import InferenceHistories, Inferences, game_table, guest_inferences, origin_of
+from mlvm.game import InferenceHistories, game_table, guest_inferences
 from mlvm.guest import GUEST
 from mlvm.histories import task_word
 from mlvm.trees import hash_of_bytes
