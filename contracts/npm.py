@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import platform
+import sys
 import tarfile
 import urllib.request
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def fetch(package: Package) -> bytes:
     url = f"{registry.rstrip('/')}/{package.path}"
     if not url.startswith(("https://", "http://")):
         raise ToolError(f"NPM_CONFIG_REGISTRY={registry} is no URL")
-    print(f"{package.name}: fetching {url}", flush=True)
+    print(f"{package.name}: fetching {url}", file=sys.stderr, flush=True)
     try:
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT) as response:
             archive = bytes(response.read())

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fpvm import json_text
 from fpvm.keccak import keccak256
 from mlvm import trees
 from mlvm.checks import is_valid
@@ -200,8 +201,8 @@ class Model:
     def about(self) -> dict[str, Any]:
         """The description. Raises :class:`ModelError` if it is not a JSON object."""
         try:
-            about = json.loads(self.description)
-        except (ValueError, RecursionError) as error:
+            about = json_text.parse(self.description)
+        except ValueError as error:
             raise ModelError(f"the description is no JSON: {error}") from None
         if not isinstance(about, dict):
             raise ModelError("the description is no JSON object")

@@ -7,7 +7,6 @@ what it sees in all others, and then a product; the text's is the mean of its to
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from fpvm import json_text
 from mlvm.importers.rows import Floats, Floats64
 from mlvm.model import ModelError
 
@@ -106,8 +106,8 @@ def _config(path: Path) -> dict[str, Any]:
     if not path.is_file() or path.stat().st_size > MAX_CONFIG:
         raise ModelError(f"{path}: there is no such file, or it is too large")
     try:
-        config = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        config = json_text.parse(path.read_bytes())
+    except ValueError:
         raise ModelError(f"{path}: not JSON") from None
     if not isinstance(config, dict):
         raise ModelError(f"{path}: not a JSON object")
